@@ -1,0 +1,258 @@
+package v1beta1
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// FunctionMesh describes functions, what triggers them, how they are linked
+// and under which policies.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=fm;mesh,categories=weft
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Functions",type=string,JSONPath=`.status.functionsReady`
+// +kubebuilder:printcolumn:name="Links",type=integer,JSONPath=`.status.links`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type FunctionMesh struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	Spec FunctionMeshSpec `json:"spec"`
+	// +optional
+	Status FunctionMeshStatus `json:"status,omitempty"`
+}
+
+// FunctionMeshList is a list of meshes.
+//
+// +kubebuilder:object:root=true
+type FunctionMeshList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []FunctionMesh `json:"items"`
+}
+
+// FunctionMeshSpec is what the author of a mesh declares.
+type FunctionMeshSpec struct {
+	// Functions are the nodes of the mesh, at least one.
+	// +kubebuilder:validation:MinItems=1
+	// +listType=map
+	// +listMapKey=name
+	Functions []Function `json:"functions"`
+	// Connections are the links between functions: what one outputs becomes
+	// the input of the other.
+	// +optional
+	// +listType=atomic
+	Connections []Connection `json:"connections,omitempty"`
+	// Components are Dapr components declared inline; documents of kind
+	// Component beside the mesh count as well.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	Components []Component `json:"components,omitempty"`
+	// Broker names the Dapr pub/sub component that carries the links. Left
+	// out: the embedded JetStream locally, the controller's default broker on
+	// a cluster.
+	// +optional
+	Broker string `json:"broker,omitempty"`
+	// Policies hold for every function and link that does not say otherwise.
+	// +optional
+	Policies Policies `json:"policies,omitempty"`
+}
+
+// Function is one node: an HTTP server on $PORT that takes an event or a
+// request and gives an output.
+type Function struct {
+	// Name in any case; Kubernetes sees it in kebab-case (ingestOrder becomes
+	// ingest-order). Two names with the same kebab-case are an error.
+	// +kubebuilder:validation:Pattern=`^[A-Za-z]([-_A-Za-z0-9]*[A-Za-z0-9])?$`
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name"`
+	// Image is where a build pushes and what a cluster runs.
+	// +optional
+	Image string `json:"image,omitempty"`
+	// Source is the directory of the function's code, relative to the mesh
+	// file. Locally the code is the first that exists of url, command, source
+	// and ./functions/<kebab-name>.
+	// +optional
+	Source string `json:"source,omitempty"`
+	// Command starts a server in any language that listens on $PORT.
+	// +optional
+	// +listType=atomic
+	Command []string `json:"command,omitempty"`
+	// URL attaches to a server that is already running, for debugging: the
+	// local engine neither starts nor stops it.
+	// +optional
+	URL string `json:"url,omitempty"`
+	// Scaler says what scales the function on a cluster.
+	// +kubebuilder:validation:Enum=knative;keda
+	// +kubebuilder:default=knative
+	// +optional
+	Scaler Scaler `json:"scaler,omitempty"`
+	// Triggers call the function from outside the mesh.
+	// +optional
+	// +listType=atomic
+	Triggers []Trigger `json:"triggers,omitempty"`
+	// Env is the environment of the function. PORT, K_SERVICE, K_REVISION and
+	// K_CONFIGURATION are the engine's (Knative runtime contract).
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	Env []corev1.EnvVar `json:"env,omitempty"`
+	// Resources of the function's container; the local engine does not
+	// enforce them.
+	// +optional
+	Resources corev1.ResourceRequirements `json:"resources,omitempty"`
+	// State names the state components that the function may use. If no
+	// function declares state or bindings, unscoped components are visible to
+	// all; an empty list means none.
+	// +optional
+	// +listType=atomic
+	State []string `json:"state,omitempty"`
+	// Bindings names the output bindings that the function may use.
+	// +optional
+	// +listType=atomic
+	Bindings []string `json:"bindings,omitempty"`
+	// Calls names the functions, as service.function, that this one may call.
+	// +optional
+	// +listType=atomic
+	Calls []string `json:"calls,omitempty"`
+	// Concurrency is the number of calls that one replica takes at once.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
+	// +optional
+	Concurrency *int32 `json:"concurrency,omitempty"`
+	// Timeout of one call, at most policies.timeout.max.
+	// +optional
+	Timeout *metav1.Duration `json:"timeout,omitempty"`
+	// Scaling over policies.scaling, field by field.
+	// +optional
+	Scaling *Scaling `json:"scaling,omitempty"`
+	// Retry over policies.retry, field by field.
+	// +optional
+	Retry *Retry `json:"retry,omitempty"`
+	// CircuitBreaker over policies.circuitBreaker, field by field.
+	// +optional
+	CircuitBreaker *CircuitBreaker `json:"circuitBreaker,omitempty"`
+	// Traffic sends a share of the calls to other images, by tagged revision;
+	// what is left goes to image.
+	// +optional
+	// +listType=atomic
+	Traffic []TrafficTarget `json:"traffic,omitempty"`
+}
+
+// Scaler names what scales a function on a cluster.
+type Scaler string
+
+// The scalers.
+const (
+	ScalerKnative Scaler = "knative"
+	ScalerKEDA    Scaler = "keda"
+)
+
+// TrafficTarget sends a share of a function's calls to another image.
+type TrafficTarget struct {
+	Image string `json:"image"`
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100
+	Percent int32 `json:"percent"`
+	// +optional
+	Tag string `json:"tag,omitempty"`
+}
+
+// Connection is a link: the output of From becomes an input of To.
+type Connection struct {
+	From string `json:"from"`
+	To   string `json:"to"`
+	// Condition is a CEL expression over status ('success' or 'error'),
+	// result (the output's data), error (text) and event (attributes). Left
+	// out it is status == 'success'.
+	// +optional
+	Condition string `json:"condition,omitempty"`
+	// Retry over the target's retry, field by field.
+	// +optional
+	Retry *Retry `json:"retry,omitempty"`
+}
+
+// Component is a Dapr component declared inline (dapr.io/v1alpha1).
+type Component struct {
+	Name string `json:"name"`
+	// Type such as state.redis, pubsub.jetstream or bindings.smtp.
+	Type string `json:"type"`
+	// +kubebuilder:default=v1
+	// +optional
+	Version string `json:"version,omitempty"`
+	// +optional
+	// +listType=atomic
+	Metadata []ComponentMetadata `json:"metadata,omitempty"`
+	// IgnoreErrors lets the mesh run although the component does not open.
+	// +optional
+	IgnoreErrors bool `json:"ignoreErrors,omitempty"`
+	// InitTimeout is how long opening the component may take.
+	// +optional
+	InitTimeout *metav1.Duration `json:"initTimeout,omitempty"`
+	// SecretStore names the secret store component that secretKeyRef reads.
+	// +optional
+	SecretStore string `json:"secretStore,omitempty"`
+	// Scopes names the functions that see the component; none means all.
+	// +optional
+	// +listType=set
+	Scopes []string `json:"scopes,omitempty"`
+}
+
+// ComponentMetadata is one setting of a Dapr component: a value, or a
+// reference to a secret or an environment variable.
+type ComponentMetadata struct {
+	Name string `json:"name"`
+	// +optional
+	Value string `json:"value,omitempty"`
+	// +optional
+	SecretKeyRef *SecretKeyRef `json:"secretKeyRef,omitempty"`
+	// +optional
+	EnvRef string `json:"envRef,omitempty"`
+}
+
+// SecretKeyRef names a key of a secret.
+type SecretKeyRef struct {
+	Name string `json:"name"`
+	// +optional
+	Key string `json:"key,omitempty"`
+}
+
+// FunctionMeshStatus is what the controller saw.
+type FunctionMeshStatus struct {
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// FunctionsReady reads "2/3".
+	// +optional
+	FunctionsReady string `json:"functionsReady,omitempty"`
+	// +optional
+	Links int32 `json:"links,omitempty"`
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	Functions []FunctionStatus `json:"functions,omitempty"`
+}
+
+// FunctionStatus is what the controller saw of one function.
+type FunctionStatus struct {
+	Name string `json:"name"`
+	// +optional
+	Ready bool `json:"ready,omitempty"`
+	// +optional
+	URL string `json:"url,omitempty"`
+	// +optional
+	Replicas int32 `json:"replicas,omitempty"`
+	// +optional
+	Revision string `json:"revision,omitempty"`
+	// Reason says why the function is not ready.
+	// +optional
+	Reason string `json:"reason,omitempty"`
+	// +optional
+	Message string `json:"message,omitempty"`
+}

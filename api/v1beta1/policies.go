@@ -1,0 +1,124 @@
+package v1beta1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// Policies hold for every function and link that does not say otherwise.
+type Policies struct {
+	// +optional
+	Scaling Scaling `json:"scaling,omitempty"`
+	// +optional
+	Retry Retry `json:"retry,omitempty"`
+	// +optional
+	Timeout TimeoutPolicy `json:"timeout,omitempty"`
+	// +optional
+	CircuitBreaker CircuitBreaker `json:"circuitBreaker,omitempty"`
+	// Access says who may call what; nothing declared is denied for calls by
+	// service and name.
+	// +optional
+	Access *Access `json:"access,omitempty"`
+}
+
+// Scaling says how many replicas of a function run.
+type Scaling struct {
+	// MinReplicas, 0 by default: the function goes to zero when idle.
+	// +kubebuilder:validation:Minimum=0
+	// +optional
+	MinReplicas *int32 `json:"minReplicas,omitempty"`
+	// MaxReplicas, 10 by default.
+	// +kubebuilder:validation:Minimum=1
+	// +optional
+	MaxReplicas *int32 `json:"maxReplicas,omitempty"`
+	// TargetCPU in percent of the CPU request (cluster only).
+	// +kubebuilder:validation:Minimum=1
+	// +optional
+	TargetCPU *int32 `json:"targetCPU,omitempty"`
+	// TargetMemory in percent of the memory request (cluster only).
+	// +kubebuilder:validation:Minimum=1
+	// +optional
+	TargetMemory *int32 `json:"targetMemory,omitempty"`
+	// TargetConcurrency is the number of calls in flight that one replica
+	// should have; 70 % of concurrency by default, as Knative's.
+	// +kubebuilder:validation:Minimum=1
+	// +optional
+	TargetConcurrency *int32 `json:"targetConcurrency,omitempty"`
+	// TargetQueueLength is the number of waiting events that calls for one
+	// replica more, for scaler keda.
+	// +kubebuilder:validation:Minimum=1
+	// +optional
+	TargetQueueLength *int32 `json:"targetQueueLength,omitempty"`
+}
+
+// Backoff is how the pause between two attempts grows.
+// +kubebuilder:validation:Enum=exponential;linear;constant
+type Backoff string
+
+// The backoffs: the nth pause is initialInterval * 2^(n-1), * n, or * 1.
+const (
+	BackoffExponential Backoff = "exponential"
+	BackoffLinear      Backoff = "linear"
+	BackoffConstant    Backoff = "constant"
+)
+
+// Retry says how often and when a failed call is made again.
+type Retry struct {
+	// MaxAttempts counts the first try; 3 by default, 1 means no retry.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
+	// +optional
+	MaxAttempts *int32 `json:"maxAttempts,omitempty"`
+	// Backoff is exponential by default.
+	// +optional
+	Backoff Backoff `json:"backoff,omitempty"`
+	// InitialInterval is the first pause, 1s by default.
+	// +optional
+	InitialInterval *metav1.Duration `json:"initialInterval,omitempty"`
+	// MaxInterval bounds a pause, 30s by default.
+	// +optional
+	MaxInterval *metav1.Duration `json:"maxInterval,omitempty"`
+}
+
+// TimeoutPolicy bounds the time of one call.
+type TimeoutPolicy struct {
+	// Default is 30s.
+	// +optional
+	Default *metav1.Duration `json:"default,omitempty"`
+	// Max is 300s: no function may ask for more.
+	// +optional
+	Max *metav1.Duration `json:"max,omitempty"`
+}
+
+// CircuitBreaker stops calls to a function that keeps failing.
+type CircuitBreaker struct {
+	// FailureThreshold is the number of distinct events that must fail one
+	// after another; 5 by default.
+	// +kubebuilder:validation:Minimum=1
+	// +optional
+	FailureThreshold *int32 `json:"failureThreshold,omitempty"`
+	// RecoveryTimeout is how long calls stop before one probe; 60s by
+	// default.
+	// +optional
+	RecoveryTimeout *metav1.Duration `json:"recoveryTimeout,omitempty"`
+}
+
+// Access says who may call functions by service and name, and who may use
+// routes.
+type Access struct {
+	// Rules are tried in order; the first whose service and function match
+	// decides. No rule: denied.
+	// +optional
+	// +listType=atomic
+	Rules []AccessRule `json:"rules,omitempty"`
+}
+
+// AccessRule allows calls of a function by service and name where its CEL
+// expression is true.
+type AccessRule struct {
+	// Service the rule is for; * for all.
+	Service string `json:"service"`
+	// Function the rule is for; * for all.
+	// +optional
+	Function string `json:"function,omitempty"`
+	// Allow is a CEL expression over auth (the caller's claims), params and
+	// caller.
+	Allow string `json:"allow"`
+}

@@ -1,0 +1,180 @@
+package v1beta1
+
+import (
+	runtime "k8s.io/apimachinery/pkg/runtime"
+)
+
+// TriggerType names what calls a function from outside the mesh.
+// +kubebuilder:validation:Enum=http;cron;pubsub;binding;postgres;file;queue;rpc
+type TriggerType string
+
+// The trigger types.
+const (
+	TriggerHTTP     TriggerType = "http"
+	TriggerCron     TriggerType = "cron"
+	TriggerPubSub   TriggerType = "pubsub"
+	TriggerBinding  TriggerType = "binding"
+	TriggerPostgres TriggerType = "postgres"
+	TriggerFile     TriggerType = "file"
+	TriggerQueue    TriggerType = "queue"
+	TriggerRPC      TriggerType = "rpc"
+)
+
+// TriggerTypes lists every trigger type, in the order of the documentation.
+var TriggerTypes = []TriggerType{
+	TriggerHTTP, TriggerCron, TriggerPubSub, TriggerBinding,
+	TriggerPostgres, TriggerFile, TriggerQueue, TriggerRPC,
+}
+
+// Trigger calls a function from outside the mesh. Which fields count depends
+// on the type; a field of another type is an error.
+type Trigger struct {
+	Type TriggerType `json:"type"`
+
+	// Port is the container's; the local engine chooses ports itself.
+	// Type http.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	// +optional
+	Port *int32 `json:"port,omitempty"`
+	// Path of the route, /<kebab-name> by default; {name} matches one segment
+	// and a trailing slash everything below. For type file the directory,
+	// relative to the mesh file. Types http, queue and file.
+	// +optional
+	Path string `json:"path,omitempty"`
+	// Methods of the route; all by default. Type http.
+	// +optional
+	// +listType=set
+	Methods []string `json:"methods,omitempty"`
+	// Hosts of the route; all by default. Type http.
+	// +optional
+	// +listType=set
+	Hosts []string `json:"hosts,omitempty"`
+	// Auth says who may use the route. Types http and queue.
+	// +optional
+	Auth *Auth `json:"auth,omitempty"`
+	// RateLimit bounds the use of the route. Types http and queue.
+	// +optional
+	RateLimit *RateLimit `json:"rateLimit,omitempty"`
+	// Schema is the JSON Schema that a request's body must satisfy. Types
+	// http and queue.
+	// +kubebuilder:pruning:PreserveUnknownFields
+	// +kubebuilder:validation:Schemaless
+	// +optional
+	Schema *runtime.RawExtension `json:"schema,omitempty"`
+
+	// Schedule is a cron expression of five fields, or @every, @hourly and
+	// the like. Type cron.
+	// +optional
+	Schedule string `json:"schedule,omitempty"`
+	// TimeZone of the schedule, UTC by default. Type cron.
+	// +optional
+	TimeZone string `json:"timeZone,omitempty"`
+	// Missed says what happens to ticks that fell into a standstill: skip
+	// (default), or once for all of them. Type cron.
+	// +kubebuilder:validation:Enum=skip;once
+	// +optional
+	Missed string `json:"missed,omitempty"`
+
+	// Component names a Dapr component: the broker of type pubsub, the input
+	// binding of type binding.
+	// +optional
+	Component string `json:"component,omitempty"`
+	// Topic to subscribe to. Type pubsub.
+	// +optional
+	Topic string `json:"topic,omitempty"`
+
+	// Connection of the database: a component's name. Type postgres.
+	// +optional
+	Connection string `json:"connection,omitempty"`
+	// Tables whose changes trigger, schema.table. Type postgres.
+	// +optional
+	// +listType=set
+	Tables []string `json:"tables,omitempty"`
+	// Operations among insert, update, delete; all by default. Type postgres.
+	// +optional
+	// +listType=set
+	Operations []string `json:"operations,omitempty"`
+	// Slot of the replication, weft_<mesh>_<function> by default. Type
+	// postgres.
+	// +optional
+	Slot string `json:"slot,omitempty"`
+
+	// Pattern of file names, * by default. Type file.
+	// +optional
+	Pattern string `json:"pattern,omitempty"`
+
+	// Service under which the function is called, the mesh's name by
+	// default. Type rpc.
+	// +optional
+	Service string `json:"service,omitempty"`
+	// Function is the name under which the function is called. Type rpc.
+	// +optional
+	Function string `json:"function,omitempty"`
+}
+
+// Auth says who may use a route. The gateway grants nothing that is not
+// declared here.
+type Auth struct {
+	// JWT asks for a bearer token (RFC 6750, RFC 7519).
+	// +optional
+	JWT *JWTAuth `json:"jwt,omitempty"`
+	// APIKey asks for a key in a header.
+	// +optional
+	APIKey *APIKeyAuth `json:"apiKey,omitempty"`
+	// Allow is a CEL expression over auth (the claims) and request (method,
+	// path, headers) that must be true.
+	// +optional
+	Allow string `json:"allow,omitempty"`
+}
+
+// JWTAuth accepts signed tokens.
+type JWTAuth struct {
+	// Issuer whose discovery document names the keys (OpenID Connect
+	// Discovery 1.0), and that iss must equal.
+	// +optional
+	Issuer string `json:"issuer,omitempty"`
+	// JWKS is the address of a key set.
+	// +optional
+	JWKS string `json:"jwks,omitempty"`
+	// Secret of HS256.
+	// +optional
+	Secret *SecretKeyRef `json:"secret,omitempty"`
+	// Audience that aud must hold.
+	// +optional
+	Audience string `json:"audience,omitempty"`
+	// Algorithms accepted, RS256 and ES256 by default, or HS256 with a
+	// secret.
+	// +optional
+	// +listType=set
+	Algorithms []string `json:"algorithms,omitempty"`
+}
+
+// APIKeyAuth accepts keys of a secret.
+type APIKeyAuth struct {
+	// Header that holds the key, X-Api-Key by default.
+	// +optional
+	Header string `json:"header,omitempty"`
+	// Secret whose every key is a caller's name and every value a key.
+	Secret SecretKeyRef `json:"secret"`
+}
+
+// RateLimit bounds the use of a route.
+type RateLimit struct {
+	// Requests allowed per period.
+	// +kubebuilder:validation:Minimum=1
+	Requests int32 `json:"requests"`
+	// Per is second (default), minute or hour.
+	// +kubebuilder:validation:Enum=second;minute;hour
+	// +optional
+	Per string `json:"per,omitempty"`
+	// Burst beyond the steady rate; requests by default.
+	// +kubebuilder:validation:Minimum=1
+	// +optional
+	Burst *int32 `json:"burst,omitempty"`
+	// By is caller (default: the authenticated subject, else the address) or
+	// route.
+	// +kubebuilder:validation:Enum=caller;route
+	// +optional
+	By string `json:"by,omitempty"`
+}
