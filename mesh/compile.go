@@ -2,39 +2,136 @@ package mesh
 
 import (
 	"fmt"
-	"time"
 
-	"github.com/google/cel-go/cel"
+	"github.com/weftmesh/weft/api/v1beta1"
 )
 
-// limits of names and defaults.
-const (
-	defaultNamespace = "default"
-	defaultMaxHops   = 64
-)
+// defaultMaxHops bounds a cycle: high enough for any chain someone would
+// write down, low enough that a loop ends within seconds.
+const defaultMaxHops = 64
 
-func conditionEnv() (*cel.Env, error) {
-	return cel.NewEnv(
-		cel.Variable("status", cel.StringType),
-		cel.Variable("result", cel.DynType),
-		cel.Variable("error", cel.StringType),
-		cel.Variable("event", cel.MapType(cel.StringType, cel.DynType)),
-	)
+// Compile makes a Plan of a mesh and of the components declared beside it. fm
+// is left as it is; the Plan holds a copy with defaults.
+//
+// The problems are all there are, not the first. With an error among them the
+// Plan is nil; with warnings only, or none, it is complete.
+func Compile(fm *v1beta1.FunctionMesh, components ...v1beta1.Component) (*Plan, Problems) {
+	fm = fm.DeepCopy()
+	fm.SetDefaults()
+
+	c := compiler{mesh: fm}
+	c.plan = &Plan{
+		Name:       fm.Name,
+		Namespace:  fm.Namespace,
+		Components: make(map[string]v1beta1.Component),
+		Broker:     fm.Spec.Broker,
+		MaxHops:    defaultMaxHops,
+		Mesh:       fm,
+		byName:     make(map[string]*Function),
+	}
+	c.components(components)
+	c.functions()
+	c.links()
+	if len(c.problems.Errors()) > 0 {
+		return nil, c.problems
+	}
+	return c.plan, c.problems
 }
 
-func compile(env *cel.Env, text string) (*Condition, error) {
-	ast, iss := env.Compile(text)
-	if iss.Err() != nil {
-		return nil, iss.Err()
-	}
-	if ast.OutputType() != cel.BoolType && ast.OutputType() != cel.DynType {
-		return nil, fmt.Errorf("is %s, not bool", ast.OutputType())
-	}
-	prg, err := env.Program(ast)
-	if err != nil {
-		return nil, err
-	}
-	return &Condition{text: text, program: prg, names: names(ast.NativeRep())}, nil
+type compiler struct {
+	mesh     *v1beta1.FunctionMesh
+	plan     *Plan
+	problems Problems
 }
 
-var _ = time.Second
+func (c *compiler) components(beside []v1beta1.Component) {
+	for _, comp := range c.mesh.Spec.Components {
+		c.plan.Components[comp.Name] = comp
+	}
+	for _, comp := range beside {
+		comp := *comp.DeepCopy()
+		comp.SetDefaults()
+		c.plan.Components[comp.Name] = comp
+	}
+}
+
+func (c *compiler) functions() {
+	declared := anyDeclares(c.mesh)
+	for i := range c.mesh.Spec.Functions {
+		f := c.function(i)
+		f.State = c.plan.visible(f, kindState, f.Spec.State, declared)
+		f.Bindings = c.plan.visible(f, kindBinding, f.Spec.Bindings, declared)
+		c.plan.Functions = append(c.plan.Functions, f)
+		c.plan.byName[f.KubeName] = f
+	}
+	// Names as written come last: they win over another's kebab-case.
+	for _, f := range c.plan.Functions {
+		c.plan.byName[f.Name] = f
+	}
+}
+
+func (c *compiler) function(i int) *Function {
+	p, spec, policies := c.plan, &c.mesh.Spec.Functions[i], &c.mesh.Spec.Policies
+	kube := v1beta1.KubeName(spec.Name)
+	f := &Function{
+		Name:        spec.Name,
+		KubeName:    kube,
+		Service:     ServiceName(p.Name, spec.Name),
+		Source:      "/" + p.Namespace + "/" + p.Name + "/" + kube,
+		Type:        p.Name + "." + kube + ".output",
+		Stream:      "WEFT_" + p.Namespace + "_" + p.Name + "_" + kube,
+		Subject:     "weft." + p.Namespace + "." + p.Name + "." + kube,
+		Index:       i,
+		Triggers:    spec.Triggers,
+		Env:         spec.Env,
+		Resources:   spec.Resources,
+		Concurrency: v1beta1.DefaultConcurrency,
+		Timeout:     policies.Timeout.Default.Duration,
+		Retry:       retryOf(spec.Retry, &policies.Retry),
+		Breaker:     breakerOf(policies.CircuitBreaker, spec.CircuitBreaker),
+		Calls:       spec.Calls,
+		Spec:        spec,
+	}
+	if spec.Concurrency != nil {
+		f.Concurrency = int(*spec.Concurrency)
+	}
+	if spec.Timeout != nil {
+		f.Timeout = spec.Timeout.Duration
+	}
+	f.Scaling = scalingOf(policies.Scaling, spec.Scaling, f.Concurrency)
+	return f
+}
+
+func (c *compiler) links() {
+	for i := range c.mesh.Spec.Connections {
+		spec := &c.mesh.Spec.Connections[i]
+		path := fmt.Sprintf("spec.connections[%d]", i)
+		from, to := c.end(path+".from", spec.From), c.end(path+".to", spec.To)
+		condition, err := CompileCondition(spec.Condition)
+		if err != nil {
+			c.problems.errorf(path+".condition", "%v", err)
+		}
+		if from == nil || to == nil {
+			continue
+		}
+		l := &Link{
+			Index:     i,
+			From:      from,
+			To:        to,
+			Condition: condition,
+			Retry:     retryOf(spec.Retry, to.Spec.Retry, &c.mesh.Spec.Policies.Retry),
+		}
+		c.plan.Links = append(c.plan.Links, l)
+		from.Out = append(from.Out, l)
+		to.In = append(to.In, l)
+	}
+}
+
+// end finds a function by name, or reports that there is none.
+func (c *compiler) end(path, name string) *Function {
+	f := c.plan.Function(name)
+	if f == nil {
+		c.problems.errorf(path, "there is no function %q", name)
+	}
+	return f
+}

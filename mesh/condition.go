@@ -1,8 +1,13 @@
 package mesh
 
 import (
+	"fmt"
+	"strings"
+	"sync"
+
 	"github.com/google/cel-go/cel"
 	celast "github.com/google/cel-go/common/ast"
+	"github.com/google/cel-go/interpreter"
 )
 
 // DefaultCondition holds for a link that names none.
@@ -14,8 +19,20 @@ const (
 	StatusError   = "error"
 )
 
+// The variables of a condition.
+const (
+	varStatus = "status"
+	varResult = "result"
+	varError  = "error"
+	varEvent  = "event"
+)
+
+// maxCost bounds the work of one evaluation, in CEL's units of about one
+// operation each: some ten milliseconds.
+const maxCost = 1_000_000
+
 // Condition is a compiled CEL expression that decides whether an output takes
-// a link.
+// a link. It is safe for concurrent use.
 type Condition struct {
 	text    string
 	program cel.Program
@@ -35,17 +52,40 @@ type Vars struct {
 	Event map[string]any
 }
 
+// conditionEnv is built once: it costs about a millisecond and a megabyte.
+var conditionEnv = sync.OnceValues(func() (*cel.Env, error) {
+	return cel.NewEnv(
+		cel.Variable(varStatus, cel.StringType),
+		cel.Variable(varResult, cel.DynType),
+		cel.Variable(varError, cel.StringType),
+		cel.Variable(varEvent, cel.MapType(cel.StringType, cel.DynType)),
+		// Numbers in JSON are doubles, literals in an expression mostly ints.
+		cel.CrossTypeNumericComparisons(true),
+	)
+})
+
 // CompileCondition compiles text; an empty text is DefaultCondition. The
-// error names position and reason as CEL gives them.
+// error says what is wrong and where in the expression.
 func CompileCondition(text string) (*Condition, error) {
-	if text == "" {
+	if strings.TrimSpace(text) == "" {
 		text = DefaultCondition
 	}
 	env, err := conditionEnv()
 	if err != nil {
+		return nil, fmt.Errorf("set up CEL: %w", err)
+	}
+	ast, iss := env.Compile(text)
+	if iss.Err() != nil {
+		return nil, issuesError(iss)
+	}
+	if t := ast.OutputType(); t != cel.BoolType && t != cel.DynType {
+		return nil, fmt.Errorf("is of type %s, not bool", t)
+	}
+	prg, err := env.Program(ast, programOptions(ast.NativeRep())...)
+	if err != nil {
 		return nil, err
 	}
-	return compile(env, text)
+	return &Condition{text: text, program: prg, names: freeNames(ast.NativeRep().Expr())}, nil
 }
 
 // String returns the expression.
@@ -53,31 +93,117 @@ func (c *Condition) String() string { return c.text }
 
 // NeedsResult reports whether the expression reads result, so that a router
 // need not decode data for conditions that do not look at it.
-func (c *Condition) NeedsResult() bool { return c.names["result"] }
+func (c *Condition) NeedsResult() bool { return c.names[varResult] }
 
 // TakesErrors reports whether the expression names status or error: only such
 // links are offered outputs of failed calls.
-func (c *Condition) TakesErrors() bool { return c.names["status"] || c.names["error"] }
+func (c *Condition) TakesErrors() bool { return c.names[varStatus] || c.names[varError] }
 
 // Eval evaluates the condition. An error means that it could not be evaluated,
 // such as a missing field; callers treat that as false.
 func (c *Condition) Eval(v Vars) (bool, error) {
-	out, _, err := c.program.Eval(map[string]any{
-		"status": v.Status, "result": v.Result, "error": v.Error, "event": v.Event,
-	})
+	out, _, err := c.program.Eval(&v)
 	if err != nil {
 		return false, err
 	}
 	b, ok := out.Value().(bool)
-	return ok && b, nil
+	if !ok {
+		return false, fmt.Errorf("gives %s, not bool", out.Type().TypeName())
+	}
+	return b, nil
 }
 
-func names(a *celast.AST) map[string]bool {
+// ResolveName and Parent make Vars an interpreter.Activation, which saves a
+// map per evaluation.
+func (v *Vars) ResolveName(name string) (any, bool) {
+	switch name {
+	case varStatus:
+		return v.Status, true
+	case varResult:
+		return v.Result, true
+	case varError:
+		return v.Error, true
+	case varEvent:
+		return v.Event, true
+	}
+	return nil, false
+}
+
+// Parent implements interpreter.Activation; there is none.
+func (v *Vars) Parent() interpreter.Activation { return nil }
+
+// programOptions bounds the cost of expressions that loop. What does not loop
+// is bounded by its own length, and counting would double its time.
+func programOptions(a *celast.AST) []cel.ProgramOption {
+	opts := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
+	loops := false
+	celast.PostOrderVisit(a.Expr(), celast.NewExprVisitor(func(e celast.Expr) {
+		loops = loops || e.Kind() == celast.ComprehensionKind
+	}))
+	if loops {
+		opts = append(opts, cel.CostLimit(maxCost))
+	}
+	return opts
+}
+
+// issuesError gives the first issue of each position in one line:
+// "undeclared reference to 'foo' (at 1:8)".
+func issuesError(iss *cel.Issues) error {
+	var parts []string
+	for _, e := range iss.Errors() {
+		msg := strings.TrimSuffix(e.Message, " (in container '')")
+		parts = append(parts, fmt.Sprintf("%s (at %d:%d)", msg, e.Location.Line(), e.Location.Column()+1))
+	}
+	return fmt.Errorf("%s", strings.Join(parts, ", "))
+}
+
+// freeNames collects the variables that an expression names: identifiers, not
+// fields (result.status does not name status), and not those that a macro
+// binds (result.all(status, status > 0) does not either).
+func freeNames(e celast.Expr) map[string]bool {
 	found := make(map[string]bool)
-	for _, ref := range a.ReferenceMap() {
-		if ref.Name != "" {
-			found[ref.Name] = true
+	var walk func(e celast.Expr, bound map[string]bool)
+	walk = func(e celast.Expr, bound map[string]bool) {
+		switch e.Kind() {
+		case celast.IdentKind:
+			if name := strings.TrimPrefix(e.AsIdent(), "."); !bound[name] {
+				found[name] = true
+			}
+		case celast.SelectKind:
+			walk(e.AsSelect().Operand(), bound)
+		case celast.CallKind:
+			if e.AsCall().IsMemberFunction() {
+				walk(e.AsCall().Target(), bound)
+			}
+			for _, arg := range e.AsCall().Args() {
+				walk(arg, bound)
+			}
+		case celast.ListKind:
+			for _, el := range e.AsList().Elements() {
+				walk(el, bound)
+			}
+		case celast.MapKind:
+			for _, entry := range e.AsMap().Entries() {
+				walk(entry.AsMapEntry().Key(), bound)
+				walk(entry.AsMapEntry().Value(), bound)
+			}
+		case celast.StructKind:
+			for _, field := range e.AsStruct().Fields() {
+				walk(field.AsStructField().Value(), bound)
+			}
+		case celast.ComprehensionKind:
+			loop := e.AsComprehension()
+			walk(loop.IterRange(), bound)
+			walk(loop.AccuInit(), bound)
+			inner := map[string]bool{loop.IterVar(): true, loop.IterVar2(): true, loop.AccuVar(): true}
+			for name := range bound {
+				inner[name] = true
+			}
+			walk(loop.LoopCondition(), inner)
+			walk(loop.LoopStep(), inner)
+			walk(loop.Result(), inner)
 		}
 	}
+	walk(e, nil)
 	return found
 }

@@ -109,11 +109,11 @@ type Function struct {
 	// all; an empty list means none.
 	// +optional
 	// +listType=atomic
-	State []string `json:"state,omitempty"`
+	State []string `json:"state,omitzero"`
 	// Bindings names the output bindings that the function may use.
 	// +optional
 	// +listType=atomic
-	Bindings []string `json:"bindings,omitempty"`
+	Bindings []string `json:"bindings,omitzero"`
 	// Calls names the functions, as service.function, that this one may call.
 	// +optional
 	// +listType=atomic
