@@ -52,6 +52,9 @@ const (
 	// ExtFrom is the function that an event comes from, as written in the
 	// mesh.
 	ExtFrom = "weftfrom"
+	// ExtLink is the key of the link that an event came by: from->to, and
+	// from->to#n for the nth of several links between the same two functions.
+	ExtLink = "weftlink"
 	// ExtTo addresses an emitted event to one function.
 	ExtTo = "weftto"
 	// ExtAttempt counts the calls made for an event, this one included.

@@ -13,6 +13,9 @@ var (
 	// ErrQueueFull means that the queue is at its bound; the sender should
 	// try again later.
 	ErrQueueFull = errors.New("queue is full")
+	// ErrTooLarge means that an event is larger than the broker ever takes;
+	// trying again does not help.
+	ErrTooLarge = errors.New("event is too large")
 	// ErrClosed means that the broker has been closed.
 	ErrClosed = errors.New("broker is closed")
 	// ErrNotFound means that there is no such queue or dead letter.
@@ -28,8 +31,9 @@ type Broker interface {
 	Declare(ctx context.Context, queues ...string) error
 	// Publish appends e to a queue and returns nil once it is durable. Within
 	// the dedup window, also across a restart of the broker, a second event
-	// with the same ID is accepted and not stored. ErrQueueFull when the queue
-	// is at its bound.
+	// with the same source and id is accepted and not stored. ErrQueueFull
+	// when the queue is at its bound, ErrTooLarge when no queue will ever take
+	// e; e is not kept after Publish returns.
 	Publish(ctx context.Context, queue string, e *event.Event) error
 	// Subscribe takes events from a queue. Several subscriptions, in one
 	// process or many, share its events.
