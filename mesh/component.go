@@ -58,3 +58,19 @@ func anyDeclares(fm *v1beta1.FunctionMesh) bool {
 		return f.State != nil || f.Bindings != nil
 	})
 }
+
+// PathOfComponent starts the path of a problem in a component that is declared
+// beside the mesh: component(order-state).type.
+func PathOfComponent(name string) string { return "component(" + name + ")" }
+
+// ComponentPath takes a problem's path apart if it is one in a component that
+// was given to Compile beside the mesh: its name, and the field in it as an
+// inline component has it.
+func ComponentPath(path string) (name, field string, ok bool) {
+	rest, ok := strings.CutPrefix(path, "component(")
+	if !ok {
+		return "", "", false
+	}
+	name, field, ok = strings.Cut(rest, ")")
+	return name, strings.TrimPrefix(field, "."), ok
+}

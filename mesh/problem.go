@@ -70,6 +70,12 @@ func (p Problem) String() string {
 	return b.String()
 }
 
+// With returns the problem with another hint.
+func (p Problem) With(hint string) Problem {
+	p.Hint = hint
+	return p
+}
+
 // Problems are all that is wrong with a mesh.
 type Problems []Problem
 
