@@ -43,17 +43,6 @@ type Result struct {
 	Err error
 }
 
-// Inputs are what a function's binary is made from, outside the Go
-// distribution and the module cache.
-type Inputs struct {
-	Function string
-	// Dirs to watch: every directory that holds a source or an embedded file.
-	Dirs []string
-	// Files in them that count, absolute. A new .go file beside them counts
-	// too.
-	Files []string
-}
-
 // State of a build, for progress.
 type State string
 

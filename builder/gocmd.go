@@ -1,0 +1,203 @@
+package builder
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// gopackage is what `go list -json` says of a package; it documents the
+// fields.
+type gopackage struct {
+	Dir, ImportPath, Name    string
+	Standard                 bool
+	Module                   *gomodule
+	GoFiles, CgoFiles        []string
+	CFiles, CXXFiles, HFiles []string
+	SFiles, SysoFiles        []string
+	EmbedFiles               []string
+	Deps                     []string
+	Error                    *goerror
+	DepsErrors               []*goerror
+}
+
+type gomodule struct {
+	Path, Version, Dir, GoMod string
+	Main                      bool
+	Replace                   *gomodule
+}
+
+type goerror struct {
+	ImportStack []string
+	Pos, Err    string
+}
+
+// listing is the packages that targets are made from, by import path.
+type listing map[string]*gopackage
+
+// list asks the go command what targets are made from. Packages that do not
+// load are part of the answer.
+func list(ctx context.Context, targets []*target) (listing, error) {
+	args := []string{"list", "-e", "-deps", "-json=Dir,ImportPath,Name,Standard,Module,GoFiles,CgoFiles,CFiles,CXXFiles,HFiles,SFiles,SysoFiles,EmbedFiles,Deps,Error,DepsErrors"}
+	if targets[0].req.Race {
+		args = append(args, "-race")
+	}
+	stdout, stderr, err := targets[0].run(ctx, args, targets)
+	if err != nil {
+		return nil, fmt.Errorf("go list: %w: %s", err, strings.TrimSpace(string(stderr)))
+	}
+	packages := make(listing)
+	for dec := json.NewDecoder(bytes.NewReader(stdout)); ; {
+		var p gopackage
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return packages, nil
+		} else if err != nil {
+			return nil, fmt.Errorf("go list: read its answer: %w", err)
+		}
+		packages[p.ImportPath] = &p
+	}
+}
+
+// of returns the target's own package, nil if it was not listed.
+func (l listing) of(t *target) *gopackage {
+	for _, p := range l {
+		if p.Dir == t.dir {
+			return p
+		}
+	}
+	return nil
+}
+
+// deps returns the import paths that the target is made from, its own too.
+func (l listing) deps(t *target) []string {
+	p := l.of(t)
+	if p == nil {
+		return nil
+	}
+	return append(slices.Clone(p.Deps), p.ImportPath)
+}
+
+// check returns what keeps a target from being compiled.
+func (l listing) check(t *target, root string) error {
+	p := l.of(t)
+	if p == nil {
+		return nil // the compiler has a better word for it
+	}
+	var lines []string
+	for _, e := range append([]*goerror{p.Error}, p.DepsErrors...) {
+		if e == nil {
+			continue
+		}
+		line := e.Err
+		if e.Pos != "" {
+			line = e.Pos + ": " + line
+		}
+		for part := range strings.SplitSeq(strings.TrimSpace(line), "\n") {
+			if part = relative(part, t.module, root); !slices.Contains(lines, part) {
+				lines = append(lines, part)
+			}
+		}
+	}
+	switch {
+	case len(lines) > 0:
+		return &CompileError{Function: t.req.Function, Dir: t.req.Dir, Lines: lines}
+	case p.Name != "main":
+		return &SourceError{Function: t.req.Function, Dir: t.req.Dir,
+			Reason: fmt.Sprintf("it is package %s, not a main package", p.Name),
+			Hint:   "name it `package main` with a main function that ends in fn.Main()"}
+	}
+	return nil
+}
+
+// buildReport is what `go build -json` said.
+type buildReport struct {
+	failed bool
+	// output by import path; under "" what belongs to none.
+	output map[string]string
+}
+
+// compile builds targets into the stage.
+func compile(ctx context.Context, stage string, targets []*target) (buildReport, error) {
+	t := targets[0]
+	out := stage + string(filepath.Separator)
+	if len(targets) == 1 {
+		out = filepath.Join(stage, filepath.Base(t.dir))
+	}
+	args := append([]string{"build", "-json", "-o", out}, t.flags...)
+	stdout, stderr, err := t.run(ctx, args, targets)
+	report := buildReport{failed: err != nil, output: map[string]string{}}
+	var exit *exec.ExitError
+	if err != nil && (!errors.As(err, &exit) || ctx.Err() != nil) {
+		return report, errors.Join(ctx.Err(), err)
+	}
+	lines := bufio.NewScanner(bytes.NewReader(append(stdout, stderr...)))
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var e struct{ ImportPath, Action, Output string }
+		if json.Unmarshal(lines.Bytes(), &e) != nil || e.Action == "" {
+			e.Output, e.ImportPath = lines.Text()+"\n", ""
+		}
+		report.output[e.ImportPath] += e.Output
+	}
+	return report, nil
+}
+
+// of returns the lines about the packages and about none in particular.
+func (r buildReport) of(packages []string) []string {
+	var lines []string
+	for _, p := range append(slices.Clone(packages), "") {
+		for line := range strings.Lines(r.output[p]) {
+			if line = strings.TrimRight(line, "\r\n"); line != "" && !strings.HasPrefix(line, "# ") {
+				lines = append(lines, line)
+			}
+		}
+	}
+	return lines
+}
+
+func (t *target) compileError(lines []string, root string) error {
+	for i := range lines {
+		lines[i] = relative(lines[i], t.module, root)
+	}
+	if len(lines) == 0 {
+		lines = []string{"the go command wrote no binary and said nothing"}
+	}
+	return &CompileError{Function: t.req.Function, Dir: t.req.Dir, Lines: lines}
+}
+
+// run starts the go command in the module of the targets, on their packages.
+func (t *target) run(ctx context.Context, args []string, targets []*target) (stdout, stderr []byte, err error) {
+	for _, o := range targets {
+		args = append(args, o.pattern())
+	}
+	var bout, berr bytes.Buffer
+	cmd := exec.CommandContext(ctx, t.tool.path, args...)
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = t.module, t.env, &bout, &berr
+	endWithContext(cmd)
+	err = cmd.Run()
+	return bout.Bytes(), berr.Bytes(), err
+}
+
+// relative makes the path that begins a compiler's line relative to root, if
+// it lies below. The go command writes paths relative to where it ran.
+func relative(line, module, root string) string {
+	path, rest, ok := strings.Cut(line, ":")
+	if !ok || !strings.Contains(path, ".") || strings.ContainsAny(path, " \t") {
+		return line
+	}
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(module, path)
+	}
+	if rel, err := filepath.Rel(root, path); err == nil && filepath.IsLocal(rel) {
+		return rel + ":" + rest
+	}
+	return path + ":" + rest
+}
