@@ -1,0 +1,134 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/weftmesh/weft/hack/internal/engine"
+	"github.com/weftmesh/weft/hack/internal/load"
+)
+
+// cold are the cold starts: of one function, request to answer, and of the
+// chain of three, from request to notifyUser's effect.
+type cold struct {
+	One   latency `json:"one"`
+	Chain latency `json:"chain"`
+	// Rounds of each.
+	Rounds int `json:"rounds"`
+}
+
+// idle is the mesh with all functions at zero.
+type idle struct {
+	MemoryMB   float64 `json:"memory_mb"`
+	CPUPercent float64 `json:"cpu_percent"` // of one core
+	Seconds    float64 `json:"seconds"`
+}
+
+// coldAndIdle measures both on meshes whose functions may go to zero. The two
+// kinds of cold start take turns, so that both see the same machine.
+func coldAndIdle(ctx context.Context, b *bench) (c cold, i idle, ready time.Duration, err error) {
+	helloDir := filepath.Join(b.dir, "hello")
+	if err := engine.Mesh(filepath.Join(b.root, "hack", "bench", "hello"), helloDir, false); err != nil {
+		return c, i, 0, err
+	}
+	hello, err := engine.Start(ctx, engine.Config{Bin: b.bin, Dir: helloDir})
+	if err != nil {
+		return c, i, 0, err
+	}
+	defer hello.Kill()
+	chain, err := startOrders(ctx, b, filepath.Join(b.dir, "cold"), true)
+	if err != nil {
+		return c, i, 0, err
+	}
+	defer chain.Kill()
+
+	var one, all []time.Duration
+	for n := range b.coldRounds {
+		if err := hello.Zero(ctx, "hello"); err != nil {
+			return c, i, 0, err
+		}
+		o, err := load.Run(ctx, load.Config{Addr: hello.Addr(), Path: "/hello", Count: 1, Prefix: fmt.Sprintf("one%d-", n)})
+		if err != nil {
+			return c, i, 0, err
+		}
+		if !o[0].Accepted() {
+			return c, i, 0, fmt.Errorf("cold start of one function: status %d\n%s", o[0].Status, hello.Output())
+		}
+		one = append(one, o[0].Took)
+
+		if err := zeroAll(ctx, chain.Engine); err != nil {
+			return c, i, 0, err
+		}
+		r, err := chain.run(ctx, 0, 1)
+		if err != nil {
+			return c, i, 0, err
+		}
+		if r.Completed != 1 {
+			return c, i, 0, fmt.Errorf("cold start of the chain: order not completed\n%s", chain.Output())
+		}
+		all = append(all, time.Duration(r.EndToEnd.Mean*float64(time.Millisecond)))
+	}
+	c = cold{One: summarize(one), Chain: summarize(all), Rounds: b.coldRounds}
+
+	if err := zeroAll(ctx, chain.Engine); err != nil {
+		return c, i, 0, err
+	}
+	if i, err = measureIdle(ctx, chain.PID(), b.idle); err != nil {
+		return c, i, 0, err
+	}
+
+	// Start once more, with nothing to build.
+	if err := hello.Stop(); err != nil {
+		return c, i, 0, err
+	}
+	if hello, err = engine.Start(ctx, engine.Config{Bin: b.bin, Dir: helloDir}); err != nil {
+		return c, i, 0, err
+	}
+	if err := chain.close(); err != nil {
+		return c, i, 0, err
+	}
+	again, err := engine.Start(ctx, engine.Config{Bin: b.bin, Dir: chain.Dir})
+	if err != nil {
+		return c, i, 0, err
+	}
+	ready = again.ReadyAfter
+	return c, i, ready, again.Stop()
+}
+
+func zeroAll(ctx context.Context, e *engine.Engine) error {
+	for _, f := range []string{"ingestOrder", "validateInventory", "notifyUser"} {
+		if err := e.Zero(ctx, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// measureIdle looks at a process tree for a while and leaves it alone.
+func measureIdle(ctx context.Context, pid int, d time.Duration) (idle, error) {
+	before, err := cpu(pid)
+	if err != nil {
+		return idle{}, nil //nolint:nilerr // not Linux: not measured
+	}
+	start := time.Now()
+	select {
+	case <-ctx.Done():
+		return idle{}, ctx.Err()
+	case <-time.After(d):
+	}
+	after, err := cpu(pid)
+	if err != nil {
+		return idle{}, err
+	}
+	took := time.Since(start)
+	m, err := memoryOf(pid)
+	return idle{
+		MemoryMB:   m.All,
+		CPUPercent: round(100*float64(after-before)/float64(took), 2),
+		Seconds:    round(took.Seconds(), 0),
+	}, err
+}

@@ -1,0 +1,140 @@
+//go:build unix
+
+// Command bench measures the order mesh under load, on this machine, beside
+// what the machine does without a mesh. make bench runs it.
+//
+// The environment: BENCH_OUT names a file for the figures as JSON, and
+// BENCH_QUICK=1 asks for a rough run of under a minute. A figure that misses
+// its target is printed as such and is no failure.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/weftmesh/weft/hack/internal/engine"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// bench is the plan of a run.
+type bench struct {
+	root, bin, dir string
+	// step of the search, and how often the gap is halved.
+	step       time.Duration
+	bisections int
+	// long is the run at 0.7 of the highest rate, floor that of the floors.
+	long, floor time.Duration
+	coldRounds  int
+	idle        time.Duration
+	messages    int
+}
+
+func (b *bench) say(format string, args ...any) { fmt.Printf(format+"\n", args...) }
+
+func plan(quick bool) *bench {
+	if quick {
+		return &bench{step: 1500 * time.Millisecond, bisections: 1, long: 8 * time.Second, floor: 2 * time.Second,
+			coldRounds: 8, idle: 4 * time.Second, messages: 20_000}
+	}
+	return &bench{step: 5 * time.Second, bisections: 4, long: time.Minute, floor: 10 * time.Second,
+		coldRounds: 30, idle: 20 * time.Second, messages: 200_000}
+}
+
+func run(ctx context.Context) (err error) {
+	quick := os.Getenv("BENCH_QUICK") == "1"
+	b := plan(quick)
+	only := flag.String("only", "", "load, cold or floors: that part only; the other figures are 0")
+	rate := flag.Float64("rate", 0, "orders a second of the floors if -only floors")
+	flag.Parse()
+	if b.root, err = engine.Root(); err != nil {
+		return err
+	}
+	b.bin = filepath.Join(b.root, "bin", "weft")
+	if b.dir, err = os.MkdirTemp("", "weft-bench-"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
+
+	r := report{Time: time.Now().UTC().Truncate(time.Second), Quick: quick, Machine: thisMachine(), Article: theArticle}
+	if *only == "" || *only == "cold" {
+		b.say("cold starts, %d rounds, and %v of idleness", b.coldRounds, b.idle)
+		var ready time.Duration
+		if r.Cold, r.Idle, ready, err = coldAndIdle(ctx, b); err != nil {
+			return err
+		}
+		r.ReadyMS = ms(ready)
+	}
+	if *only == "" || *only == "load" {
+		if err := underLoad(ctx, b, &r); err != nil {
+			return err
+		}
+		*rate = r.Orders.RatePerSecond
+	}
+	if *only == "" || *only == "floors" {
+		b.say("floors")
+		if r.Floors, err = measureFloors(ctx, b, max(*rate, 1000)); err != nil {
+			return err
+		}
+	}
+	b.say("")
+	if err := r.print(os.Stdout); err != nil {
+		return err
+	}
+	if out := os.Getenv("BENCH_OUT"); out != "" {
+		return r.write(out)
+	}
+	return nil
+}
+
+// underLoad fills in orders, burst, memory and cost.
+func underLoad(ctx context.Context, b *bench, r *report) (err error) {
+	f, err := startOrders(ctx, b, filepath.Join(b.dir, "load"), false)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if cerr := f.close(); cerr != nil && err == nil {
+			err = cerr
+		}
+	}()
+	if _, err := f.run(ctx, 200, 200); err != nil { // connections, caches, replicas
+		return err
+	}
+	b.say("the highest rate with an end-to-end p95 within %v, steps of %v", limit, b.step)
+	most, err := search(ctx, b, b.step, b.bisections, f.run)
+	if err != nil {
+		return fmt.Errorf("%w\n%s", err, f.Output())
+	}
+	rate := 0.7 * most
+	b.say("%.0f orders a second for %v", rate, b.long)
+	sampling, stop := context.WithCancel(ctx)
+	sampled := make(chan memory, 1)
+	go func() { sampled <- sampleMemory(sampling, f.PID(), 2*time.Second) }()
+	r.Orders, err = f.run(ctx, rate, int(rate*b.long.Seconds()))
+	stop()
+	r.Memory = <-sampled
+	if err != nil {
+		return err
+	}
+	r.Orders.MaxPerSecond = round(most, 0)
+	r.Cost = costOf(r.Memory.All, rate)
+	b.say("a burst of 1,000")
+	r.Burst, err = f.run(ctx, 0, 1000)
+	return err
+}
