@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weftmesh/weft/internal/adminapi"
+)
+
+func (a *app) deleteCmd() *cobra.Command {
+	var (
+		engine engineFlags
+		force  bool
+	)
+	c := &cobra.Command{
+		Use:   "delete",
+		Short: "Stop the mesh and remove its queues.",
+		Long: `Stop the engine of a mesh, if one is running, and remove the mesh's queues and
+dead letters. While events are left in them, only --force does that.`,
+		Example: "weft delete\nweft delete --force",
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.delete(c.Context(), engine, force)
+		},
+	}
+	engine.add(c)
+	c.Flags().BoolVar(&force, "force", false, "remove queues that hold events, too")
+	return c
+}
+
+func (a *app) delete(ctx context.Context, engine engineFlags, force bool) error {
+	client, err := adminapi.Open(engine.dir())
+	if err == nil {
+		err = client.Delete(ctx, force)
+	}
+	if errors.Is(err, adminapi.ErrNoEngine) {
+		return a.deleteStopped(ctx, engine, force)
+	}
+	var refused *adminapi.Error
+	if errors.As(err, &refused) && refused.StatusCode == http.StatusConflict && refused.Hint() == "" {
+		return withHint(err, "let them be worked off, or remove them as well: weft delete --force")
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.Out, "stopped %s and removed its queues\n", client.Run().Mesh)
+	return nil
+}
+
+func (a *app) deleteStopped(_ context.Context, engine engineFlags, _ bool) error {
+	return engine.explain(adminapi.ErrNoEngine)
+}

@@ -1,0 +1,149 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weftmesh/weft/internal/adminapi"
+)
+
+func (a *app) logsCmd() *cobra.Command {
+	var (
+		engine engineFlags
+		filter adminapi.LogFilter
+		since  string
+		out    string
+	)
+	c := &cobra.Command{
+		Use:   "logs",
+		Short: "Print what the functions and the engine logged.",
+		Long: `Print what the functions and the engine logged, oldest first; with -o json one
+JSON object a line.`,
+		Example: `weft logs --follow
+weft logs --function notifyUser --level warn --since 10m
+weft logs --trace 4bf92f3577b34da6a3ce929d0e0e4736`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := errors.Join(
+				oneOf(c, "-o", out, formatTable, formatJSON),
+				oneOf(c, "--level", filter.Level, "", "debug", "info", "warn", "error"),
+			); err != nil {
+				return err
+			}
+			t, err := parseSince(since, time.Now())
+			if err != nil {
+				return badUsage(c, "--since: %w", err)
+			}
+			filter.Since = t
+			write := logPrinter(a.Out, colour(a.Out))
+			if out == formatJSON {
+				enc := json.NewEncoder(a.Out)
+				enc.SetEscapeHTML(false)
+				write = func(e adminapi.LogEntry) error { return enc.Encode(e) }
+			}
+			err = engine.call(func(client *adminapi.Client) error {
+				return client.Logs(c.Context(), filter, write)
+			})
+			if filter.Follow && errors.Is(err, context.Canceled) {
+				return nil // Ctrl-C is how following ends
+			}
+			return err
+		},
+	}
+	engine.add(c)
+	c.Flags().BoolVar(&filter.Follow, "follow", false, "wait for more")
+	c.Flags().StringVar(&filter.Function, "function", "", "only of this `FUNCTION`")
+	c.Flags().StringVar(&filter.Level, "level", "", "at least this `LEVEL`: debug, info, warn or error")
+	c.Flags().StringVar(&since, "since", "", "from a `TIME` on: 10m ago, or 2026-01-02T15:04:05Z")
+	c.Flags().StringVar(&filter.Trace, "trace", "", "only of this trace `ID`")
+	c.Flags().IntVar(&filter.Most, "most", 0, "at most `N` past lines")
+	c.Flags().StringVarP(&out, "output", "o", formatTable, "`FORMAT`: table, for people, or json")
+	complete(c, "output", formatTable, formatJSON)
+	complete(c, "level", "debug", "info", "warn", "error")
+	engine.completeFunctionFlag(c, "function")
+	return c
+}
+
+// parseSince reads a duration back from now, or a point in time.
+func parseSince(s string, now time.Time) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	if d, err := time.ParseDuration(s); err == nil {
+		if d < 0 {
+			return time.Time{}, fmt.Errorf("%q lies ahead: write how long ago, such as 10m", s)
+		}
+		return now.Add(-d), nil
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%q is neither a duration (10m) nor a time (2026-01-02T15:04:05Z)", s)
+	}
+	return t, nil
+}
+
+// The colours of functions' names, chosen by name so that a function keeps
+// its own, and of levels.
+var (
+	functionColours = []int{36, 35, 34, 32, 33, 96, 95, 94, 92, 93}
+	levelColours    = map[string]int{"DEBUG": 90, "WARN": 33, "ERROR": 31}
+)
+
+func paint(code int, s string) string { return fmt.Sprintf("\x1b[%dm%s\x1b[0m", code, s) }
+
+// logPrinter writes entries as people read them:
+// time, function, level, message and fields.
+func logPrinter(w io.Writer, colour bool) func(adminapi.LogEntry) error {
+	widest := len("weft")
+	return func(e adminapi.LogEntry) error {
+		name := e.Function
+		if name == "" {
+			name = "weft"
+		}
+		widest = max(widest, len(name))
+		level := strings.ToUpper(e.Level)
+		who, lvl := fmt.Sprintf("%-*s", widest, name), fmt.Sprintf("%-5s", level)
+		if colour {
+			h := fnv.New32a()
+			h.Write([]byte(name))
+			who = paint(functionColours[h.Sum32()%uint32(len(functionColours))], who)
+			if c := levelColours[level]; c != 0 {
+				lvl = paint(c, lvl)
+			}
+		}
+		_, err := fmt.Fprintf(w, "%s %s %s %s%s\n", e.Time.Local().Format("15:04:05.000"), who, lvl, multiLine(e.Message), logFields(e))
+		return err
+	}
+}
+
+// logFields gives " key=value …", in the order of the keys.
+func logFields(e adminapi.LogEntry) string {
+	var (
+		fields map[string]json.RawMessage
+		b      strings.Builder
+	)
+	if len(e.Fields) > 0 && json.Unmarshal(e.Fields, &fields) == nil {
+		for _, k := range slices.Sorted(maps.Keys(fields)) {
+			var text string
+			if json.Unmarshal(fields[k], &text) != nil || strings.ContainsAny(text, " \"") {
+				text = string(bytes.TrimSpace(fields[k]))
+			}
+			b.WriteString(" " + oneLine(k) + "=" + oneLine(text))
+		}
+	}
+	if e.TraceID != "" {
+		b.WriteString(" trace=" + e.TraceID)
+	}
+	return b.String()
+}
