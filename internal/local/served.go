@@ -1,0 +1,62 @@
+package local
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/weftmesh/weft/api/v1beta1"
+	"github.com/weftmesh/weft/mesh"
+	"github.com/weftmesh/weft/mesh/source"
+)
+
+// checkServed compares what a mesh declares with what this engine does. What
+// protects a route and would not be enforced is an error, for a mesh must not
+// run less safely than it says; other triggers and components that are not
+// served are warnings.
+func checkServed(b *source.Bundle) mesh.Problems {
+	var problems mesh.Problems
+	refuse := func(path, field string) {
+		problems = append(problems, mesh.Problem{
+			File: b.Files[0], Path: path + "." + field,
+			Message: "this version does not enforce " + field + ", so the route would be open",
+			Hint:    "remove it to run the mesh without that protection",
+		})
+	}
+	warn := func(path, format string, args ...any) {
+		problems = append(problems, mesh.Problem{
+			Severity: mesh.Warning, File: b.Files[0], Path: path, Message: fmt.Sprintf(format, args...),
+		})
+	}
+	for _, f := range b.Plan.Functions {
+		for i, t := range f.Triggers {
+			path := fmt.Sprintf("spec.functions[%d].triggers[%d]", f.Index, i)
+			if t.Auth != nil {
+				refuse(path, "auth")
+			}
+			if t.RateLimit != nil {
+				refuse(path, "rateLimit")
+			}
+			if t.Schema != nil {
+				refuse(path, "schema")
+			}
+			if t.Type != v1beta1.TriggerHTTP {
+				warn(path, "this version does not serve triggers of type %s locally: nothing calls %s by it", t.Type, f.Name)
+			}
+		}
+	}
+	if b.Plan.Broker != "" {
+		warn("spec.broker", "locally the links travel by the embedded JetStream, not by %s", b.Plan.Broker)
+	}
+	var names []string
+	for _, c := range b.Components {
+		if c.Name != b.Plan.Broker {
+			names = append(names, c.Name+" ("+c.Type+")")
+		}
+	}
+	if len(names) > 0 {
+		slices.Sort(names)
+		warn("spec.components", "this version does not serve components locally: %s", strings.Join(names, ", "))
+	}
+	return problems
+}
