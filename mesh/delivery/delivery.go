@@ -8,6 +8,7 @@ package delivery
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -38,7 +39,8 @@ type Endpoint struct {
 	ColdStart time.Duration
 	// NoTimeout suspends the call's timeout: the function is being debugged.
 	NoTimeout bool
-	// Transport for the call; http.DefaultTransport if nil.
+	// Transport for the call; the dispatcher's own, which keeps connections
+	// open, if nil.
 	Transport http.RoundTripper
 	// Release frees the place. broken says that the replica did not answer
 	// properly (connection refused or reset), so that the engine looks at it.
@@ -95,7 +97,8 @@ type Routed struct {
 }
 
 // Observer is told what happens to calls and events: metrics, traces and
-// logs hang on it. Its methods must not block.
+// logs hang on it. Its methods must not block, are called by many goroutines
+// at once, and must not keep or change the events they are shown.
 type Observer interface {
 	// CallStarted when a call begins, by trigger (link nil) or link.
 	CallStarted(f *mesh.Function, link *mesh.Link)
@@ -168,4 +171,6 @@ type Config struct {
 	// MaxAnswer bounds the body of an answer in bytes; 4 MiB if zero. A
 	// longer one is a final failure.
 	MaxAnswer int64
+	// Logger for what no Observer method tells; slog.Default() if nil.
+	Logger *slog.Logger
 }
