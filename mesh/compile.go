@@ -2,6 +2,9 @@ package mesh
 
 import (
 	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/weftmesh/weft/api/v1beta1"
 )
@@ -10,8 +13,9 @@ import (
 // write down, low enough that a loop ends within seconds.
 const defaultMaxHops = 64
 
-// Compile makes a Plan of a mesh and of the components declared beside it. fm
-// is left as it is; the Plan holds a copy with defaults.
+// Compile makes a Plan of a mesh and of the components declared beside it,
+// which win over inline ones of the same name. fm is left as it is; the Plan
+// holds a copy with defaults.
 //
 // The problems are all there are, not the first. With an error among them the
 // Plan is nil; with warnings only, or none, it is complete.
@@ -29,9 +33,11 @@ func Compile(fm *v1beta1.FunctionMesh, components ...v1beta1.Component) (*Plan, 
 		Mesh:       fm,
 		byName:     make(map[string]*Function),
 	}
+	c.invalid(fm.Validate())
 	c.components(components)
 	c.functions()
 	c.links()
+	c.check()
 	if len(c.problems.Errors()) > 0 {
 		return nil, c.problems
 	}
@@ -51,6 +57,7 @@ func (c *compiler) components(beside []v1beta1.Component) {
 	for _, comp := range beside {
 		comp := *comp.DeepCopy()
 		comp.SetDefaults()
+		c.invalid(comp.Validate(field.NewPath(PathOfComponent(comp.Name))))
 		c.plan.Components[comp.Name] = comp
 	}
 }
@@ -130,8 +137,32 @@ func (c *compiler) links() {
 // end finds a function by name, or reports that there is none.
 func (c *compiler) end(path, name string) *Function {
 	f := c.plan.Function(name)
-	if f == nil {
-		c.problems.errorf(path, "there is no function %q", name)
+	if f == nil && name != "" {
+		c.unknown(path, "function", name, c.functionNames())
 	}
 	return f
+}
+
+// unknown reports a name that nothing has, with the nearest one that something
+// does have.
+func (c *compiler) unknown(path, what, name string, names []string) {
+	p := c.problems.errorf(path, "there is no %s %q", what, name)
+	switch near := Nearest(name, names); {
+	case near != "":
+		p.Hint = fmt.Sprintf("did you mean %q?", near)
+	case len(names) > 0 && len(names) <= 8:
+		p.Hint = "there are " + strings.Join(names, ", ")
+	case len(names) == 0:
+		p.Hint = "the mesh declares none"
+	}
+}
+
+func (c *compiler) functionNames() []string {
+	var names []string
+	for _, f := range c.plan.Functions {
+		if f.Name != "" {
+			names = append(names, f.Name)
+		}
+	}
+	return names
 }

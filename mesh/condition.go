@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -30,6 +31,9 @@ const (
 // maxCost bounds the work of one evaluation, in CEL's units of about one
 // operation each: some ten milliseconds.
 const maxCost = 1_000_000
+
+// maxText bounds the length of an expression: beyond it no one can read it.
+const maxText = 4096
 
 // Condition is a compiled CEL expression that decides whether an output takes
 // a link. It is safe for concurrent use.
@@ -74,12 +78,9 @@ func CompileCondition(text string) (*Condition, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up CEL: %w", err)
 	}
-	ast, iss := env.Compile(text)
-	if iss.Err() != nil {
-		return nil, issuesError(iss)
-	}
-	if t := ast.OutputType(); t != cel.BoolType && t != cel.DynType {
-		return nil, fmt.Errorf("is of type %s, not bool", t)
+	ast, err := check(env, text, []string{varStatus, varResult, varError, varEvent})
+	if err != nil {
+		return nil, err
 	}
 	prg, err := env.Program(ast, programOptions(ast.NativeRep())...)
 	if err != nil {
@@ -132,6 +133,36 @@ func (v *Vars) ResolveName(name string) (any, bool) {
 // Parent implements interpreter.Activation; there is none.
 func (v *Vars) Parent() interpreter.Activation { return nil }
 
+// checkExpression says what is wrong with a boolean expression over variables
+// of any type.
+func checkExpression(text string, vars []string) error {
+	opts := []cel.EnvOption{cel.CrossTypeNumericComparisons(true)}
+	for _, v := range vars {
+		opts = append(opts, cel.Variable(v, cel.DynType))
+	}
+	env, err := cel.NewEnv(opts...)
+	if err != nil {
+		return fmt.Errorf("set up CEL: %w", err)
+	}
+	_, err = check(env, text, vars)
+	return err
+}
+
+// check parses and type-checks an expression that must be a boolean.
+func check(env *cel.Env, text string, vars []string) (*cel.Ast, error) {
+	if len(text) > maxText {
+		return nil, fmt.Errorf("is longer than %d characters", maxText)
+	}
+	ast, iss := env.Compile(text)
+	if iss.Err() != nil {
+		return nil, issuesError(iss, vars)
+	}
+	if t := ast.OutputType(); t != cel.BoolType && t != cel.DynType {
+		return nil, fmt.Errorf("is of type %s, not bool", t)
+	}
+	return ast, nil
+}
+
 // programOptions bounds the cost of expressions that loop. What does not loop
 // is bounded by its own length, and counting would double its time.
 func programOptions(a *celast.AST) []cel.ProgramOption {
@@ -146,15 +177,23 @@ func programOptions(a *celast.AST) []cel.ProgramOption {
 	return opts
 }
 
-// issuesError gives the first issue of each position in one line:
-// "undeclared reference to 'foo' (at 1:8)".
-func issuesError(iss *cel.Issues) error {
+// issuesError gives all issues in one line. Where a variable is unknown it
+// names those that there are.
+func issuesError(iss *cel.Issues, vars []string) error {
 	var parts []string
 	for _, e := range iss.Errors() {
-		msg := strings.TrimSuffix(e.Message, " (in container '')")
-		parts = append(parts, fmt.Sprintf("%s (at %d:%d)", msg, e.Location.Line(), e.Location.Column()+1))
+		msg := strings.ReplaceAll(e.Message, " (in container '')", "")
+		// The parser lists every token that could have stood there.
+		msg, _, _ = strings.Cut(msg, " expecting {")
+		if name, ok := strings.CutPrefix(msg, "undeclared reference to "); ok && !strings.Contains(name, "function") {
+			msg += " (variables are " + strings.Join(vars, ", ") + ")"
+		}
+		if e.Location.Line() > 1 || e.Location.Column() > 0 {
+			msg = fmt.Sprintf("at %d:%d: %s", e.Location.Line(), e.Location.Column()+1, msg)
+		}
+		parts = append(parts, msg)
 	}
-	return fmt.Errorf("%s", strings.Join(parts, ", "))
+	return errors.New(strings.Join(parts, ", "))
 }
 
 // freeNames collects the variables that an expression names: identifiers, not
