@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/weftmesh/weft/mesh"
-
 )
 
 // The exit codes.
