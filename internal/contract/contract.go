@@ -17,6 +17,11 @@ const (
 	EnvTarget = "FUNCTION_TARGET"
 	// EnvTimeout bounds one call, as a Go duration.
 	EnvTimeout = "WEFT_TIMEOUT"
+	// EnvMaxBody bounds the body of a request to a function, in bytes.
+	EnvMaxBody = "WEFT_MAX_BODY"
+	// EnvGrace bounds how long a function finishes its calls after SIGTERM, as
+	// a Go duration.
+	EnvGrace = "WEFT_GRACE"
 	// EnvLogLevel is debug, info, warn or error.
 	EnvLogLevel = "LOG_LEVEL"
 	// EnvOTLPEndpoint and EnvOTelService are OpenTelemetry's own.
