@@ -82,12 +82,6 @@ func coldAndIdle(ctx context.Context, b *bench) (c cold, i idle, ready time.Dura
 	}
 
 	// Start once more, with nothing to build.
-	if err := hello.Stop(); err != nil {
-		return c, i, 0, err
-	}
-	if hello, err = engine.Start(ctx, engine.Config{Bin: b.bin, Dir: helloDir}); err != nil {
-		return c, i, 0, err
-	}
 	if err := chain.close(); err != nil {
 		return c, i, 0, err
 	}

@@ -1,0 +1,107 @@
+# Everything that is done with this repository. Go, make and bash are enough.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash -eu -o pipefail
+.SHELLFLAGS := -c
+.DELETE_ON_ERROR:
+
+GO ?= go
+# The checkout that a development build of weft stands for: projects made by
+# "weft new" refer to it.
+LDFLAGS := -X github.com/weftmesh/weft/internal/version.Source=$(CURDIR)
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
+
+##@ Use
+
+.PHONY: build
+build: ## Build bin/weft
+	@$(GO) build -ldflags '$(LDFLAGS)' -o bin/weft ./cmd/weft
+
+.PHONY: run
+run: build ## Run the order sample: place an order, show its trace, serve until Ctrl-C
+	@hack/demo.sh --serve
+
+.PHONY: demo
+demo: build ## The same on free ports, then stop and exit 0
+	@hack/demo.sh
+
+##@ Prove
+
+.PHONY: test
+test: ## All hermetic tests: Go alone is needed
+	$(GO) test ./...
+
+.PHONY: test-race
+test-race: ## The same with the race detector (needs a C compiler)
+	$(GO) test -race ./...
+
+.PHONY: test-real
+test-real: ## Tests that need what a sandbox may not have: a small file system, real processes under a debugger
+	WEFT_TEST_REAL=1 $(GO) test -count=1 -run '^TestReal' ./...
+
+.PHONY: docs-test
+docs-test: build ## Run every sh block of README.md, docs/ and samples/
+	$(GO) run ./hack/docstest
+
+.PHONY: crash
+crash: ## Kill random processes under load, 50 times; nothing may be lost
+	hack/crash.sh --rounds 50
+
+.PHONY: fresh
+fresh: ## A clone with empty caches runs the demo and the tests
+	hack/fresh.sh
+
+.PHONY: bench
+bench: build ## Measure the order mesh; BENCH_OUT=file for JSON, BENCH_QUICK=1 for a rough run
+	@$(GO) run ./hack/bench
+
+##@ Change
+
+.PHONY: check
+check: format vet lint generated cross imports ## Everything that needs no test run: formats, vet, lint, generated files, platforms, imports
+
+.PHONY: format
+format:
+	@echo "check: gofmt"
+	@files=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
+	if [[ -n "$$files" ]]; then echo "not formatted; run gofmt -w on:"; echo "$$files"; exit 1; fi
+
+.PHONY: vet
+vet:
+	@echo "check: go vet"
+	@$(GO) vet ./...
+
+.PHONY: lint
+lint: ## staticcheck, pinned in hack/tools; staticcheck.conf says why each check is on
+	@echo "check: staticcheck"
+	@$(GO) tool -modfile=hack/tools/go.mod staticcheck ./...
+
+.PHONY: generated
+generated:
+	@echo "check: generated files are current"
+	@hack/generate.sh --check
+
+.PHONY: cross
+cross:
+	@for p in $(PLATFORMS); do \
+		echo "check: builds for $$p"; \
+		CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build ./...; \
+	done
+
+.PHONY: imports
+imports:
+	@echo "check: directions of imports, package comments"
+	@$(GO) test ./internal/architecture
+
+.PHONY: generate
+generate: ## Write generated files anew: deep copies, CRD, JSON Schema, the picture of the order mesh
+	hack/generate.sh
+
+.PHONY: clean
+clean: ## Remove what was built and what engines of the samples left
+	rm -rf bin samples/*/.weft
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN {FS = ":.*## "} \
+		/^##@ / {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -1,0 +1,310 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/weftmesh/weft/hack/internal/engine"
+	"github.com/weftmesh/weft/hack/internal/load"
+	"github.com/weftmesh/weft/samples/ledger"
+	"github.com/weftmesh/weft/samples/order-processing/shop"
+)
+
+// Times that a round may take beyond its load.
+const (
+	drainTime  = 90 * time.Second
+	orphanTime = 20 * time.Second
+	poll       = 20 * time.Millisecond
+)
+
+// opening is what is in stock of the item that the load orders.
+const opening = 1_000_000_000
+
+// proof is an engine under load, and the books that are kept of it.
+type proof struct {
+	config engine.Config
+	engine *engine.Engine
+	rng    *rand.Rand
+	// reserved and mailed count the records of each order.
+	reserved, mailed map[string]int
+	stock, outbox    *ledger.File
+	taken            int
+	// accepted, effects and dead are sums over all rounds.
+	accepted, effects, dead int
+}
+
+func newProof(ctx context.Context, dir string, rng *rand.Rand) (*proof, error) {
+	root, err := engine.Root()
+	if err != nil {
+		return nil, err
+	}
+	if err := engine.Mesh(filepath.Join(root, "samples", "order-processing"), dir, false); err != nil {
+		return nil, err
+	}
+	// The gateway keeps its address over restarts, as clients expect.
+	addr, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
+	p := &proof{
+		config:   engine.Config{Bin: filepath.Join(root, "bin", "weft"), Dir: dir, HTTP: addr},
+		rng:      rng,
+		reserved: make(map[string]int), mailed: make(map[string]int),
+	}
+	data := filepath.Join(dir, ".weft")
+	url := "file:" + filepath.Join(data, "orders.ledger")
+	s, err := shop.OpenStock(url, map[string]int{"tea-100": opening})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Close(); err != nil {
+		return nil, err
+	}
+	if p.stock, err = ledger.Open(filepath.Join(data, "orders.ledger"), p.applyStock); err != nil {
+		return nil, err
+	}
+	if p.outbox, err = ledger.Open(filepath.Join(data, "outbox.ledger"), p.applyMail); err != nil {
+		return nil, err
+	}
+	p.engine, err = engine.Start(ctx, p.config)
+	return p, err
+}
+
+func freeAddr() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
+func (p *proof) applyStock(r ledger.Record) error {
+	if r.Kind != shop.KindOrder {
+		return nil
+	}
+	var d shop.Decision
+	if err := r.Decode(&d); err != nil {
+		return err
+	}
+	p.reserved[r.Key]++
+	for _, c := range d.Checks {
+		p.taken += c.Requested
+	}
+	return nil
+}
+
+func (p *proof) applyMail(r ledger.Record) error {
+	p.mailed[r.Key]++
+	return nil
+}
+
+// round runs load, kills a process meanwhile, and balances the books.
+func (p *proof) round(ctx context.Context, n int, rate float64, length time.Duration) error {
+	prefix := fmt.Sprintf("crash%03d-", n)
+	type result struct {
+		orders []load.Order
+		err    error
+	}
+	started := time.Now()
+	sent := make(chan result, 1)
+	go func() {
+		o, err := load.Run(ctx, load.Config{
+			Addr: p.config.HTTP, Rate: rate, Count: int(rate * length.Seconds()), Connections: 50, Prefix: prefix, Persist: true,
+		})
+		sent <- result{o, err}
+	}()
+	killed, err := p.kill(ctx, time.Duration(float64(length)*(0.1+0.8*p.rng.Float64())))
+	if err != nil {
+		return err
+	}
+	r := <-sent
+	if r.err != nil {
+		return r.err
+	}
+	var accepted []string
+	for i, o := range r.orders {
+		if o.Accepted() {
+			accepted = append(accepted, load.ID(prefix, i))
+		}
+	}
+	dead, err := p.drain(ctx, accepted)
+	if err != nil {
+		return fmt.Errorf("after killing %s: %w", killed, err)
+	}
+	p.accepted += len(accepted)
+	fmt.Printf("round %3d: killed %-28s accepted %d, effects %d, dead letters %d, %.1f s\n",
+		n+1, killed, len(accepted), len(accepted)-dead, dead, time.Since(started).Seconds())
+	return p.balance()
+}
+
+// kill waits, then kills one process at random; an engine is started again.
+func (p *proof) kill(ctx context.Context, after time.Duration) (string, error) {
+	select {
+	case <-ctx.Done():
+		return "", ctx.Err()
+	case <-time.After(after):
+	}
+	s, err := p.engine.Client.Status(ctx)
+	if err != nil {
+		return "", err
+	}
+	type process struct {
+		name string
+		pid  int
+	}
+	all := []process{{"the engine", p.engine.PID()}}
+	for _, f := range s.Functions {
+		for _, r := range f.Replicas {
+			if r.PID > 0 {
+				all = append(all, process{f.Name, r.PID})
+			}
+		}
+	}
+	victim := all[p.rng.IntN(len(all))]
+	name := fmt.Sprintf("%s (%d)", victim.name, victim.pid)
+	if victim.pid != p.engine.PID() {
+		if err := syscall.Kill(victim.pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return name, err
+		}
+		return name, nil
+	}
+	p.engine.Kill()
+	again, err := engine.Start(ctx, p.config)
+	if err != nil {
+		return name, err
+	}
+	p.engine = again
+	for _, f := range all[1:] {
+		if err := gone(ctx, f.pid); err != nil {
+			return name, fmt.Errorf("%s of the killed engine: %w", f.name, err)
+		}
+	}
+	return name, nil
+}
+
+// gone waits until a process that the killed engine left has ended.
+func gone(ctx context.Context, pid int) error {
+	deadline := time.Now().Add(orphanTime)
+	for {
+		if errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("process %d still runs after %v", pid, orphanTime)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(poll):
+		}
+	}
+}
+
+// drain waits until every accepted order has its effect or is a dead letter,
+// and returns how many have only the latter.
+func (p *proof) drain(ctx context.Context, accepted []string) (int, error) {
+	deadline := time.Now().Add(drainTime)
+	for {
+		if err := p.outbox.Update(func(*ledger.Tx) error { return nil }); err != nil {
+			return 0, err
+		}
+		var open []string
+		for _, id := range accepted {
+			if p.mailed[id] == 0 {
+				open = append(open, id)
+			}
+		}
+		if len(open) == 0 {
+			return 0, nil
+		}
+		if time.Since(deadline.Add(-drainTime)) > time.Second { // dead letters are rare: ask late
+			dead, err := p.deadLetters(ctx)
+			if err != nil {
+				return 0, err
+			}
+			missing := 0
+			for _, id := range open {
+				if !dead[id] {
+					missing++
+				}
+			}
+			if missing == 0 {
+				p.dead += len(open)
+				return len(open), nil
+			}
+			if time.Now().After(deadline) {
+				return 0, fmt.Errorf("%d of %d accepted orders have no effect and are no dead letters after %v, such as %s",
+					missing, len(accepted), drainTime, open[0])
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-time.After(poll):
+		}
+	}
+}
+
+// deadLetters returns the ids of the orders among the dead letters.
+func (p *proof) deadLetters(ctx context.Context) (map[string]bool, error) {
+	list, err := p.engine.Client.DeadLetters(ctx, "", 10_000)
+	if err != nil {
+		return nil, err
+	}
+	ids := make(map[string]bool)
+	for _, d := range list {
+		full, err := p.engine.Client.DeadLetter(ctx, d.ID)
+		if err != nil {
+			return nil, err
+		}
+		var e struct {
+			Data struct {
+				OrderID string `json:"orderId"`
+			} `json:"data"`
+		}
+		if err := json.Unmarshal(full.Event, &e); err != nil {
+			return nil, fmt.Errorf("dead letter %s: %w", d.ID, err)
+		}
+		ids[e.Data.OrderID] = true
+	}
+	return ids, nil
+}
+
+// balance holds the two ledgers to their rules: at most one decision and one
+// mail for an order, and as many pieces taken as orders decided.
+func (p *proof) balance() error {
+	if err := p.stock.Update(func(*ledger.Tx) error { return nil }); err != nil {
+		return err
+	}
+	for id, n := range p.reserved {
+		if n > 1 {
+			return fmt.Errorf("stock is reserved %d times for order %s", n, id)
+		}
+	}
+	for id, n := range p.mailed {
+		if n > 1 {
+			return fmt.Errorf("%d mails about order %s", n, id)
+		}
+		if p.reserved[id] != 1 {
+			return fmt.Errorf("a mail about order %s, which has no decision", id)
+		}
+	}
+	if p.taken != len(p.reserved) {
+		return fmt.Errorf("%d pieces are taken for %d orders of one", p.taken, len(p.reserved))
+	}
+	p.effects = len(p.mailed)
+	return nil
+}
+
+func (p *proof) stop() error {
+	return errors.Join(p.stock.Close(), p.outbox.Close(), p.engine.Stop())
+}
