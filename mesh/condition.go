@@ -153,7 +153,12 @@ func check(env *cel.Env, text string, vars []string) (*cel.Ast, error) {
 	if len(text) > maxText {
 		return nil, fmt.Errorf("is longer than %d characters", maxText)
 	}
-	ast, iss := env.Compile(text)
+	ast, iss := env.Parse(text)
+	if iss.Err() != nil {
+		return nil, issuesError(iss, vars)
+	}
+	doubles(ast.NativeRep().Expr())
+	ast, iss = env.Check(ast)
 	if iss.Err() != nil {
 		return nil, issuesError(iss, vars)
 	}
