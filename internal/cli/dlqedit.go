@@ -54,7 +54,7 @@ func (a *app) editLetter(ctx context.Context, client *adminapi.Client, id string
 		if err != nil {
 			return err
 		}
-		after, err := a.edit(ctx, before)
+		after, err := a.edit(ctx, id, before)
 		if err != nil {
 			return err
 		}
@@ -73,7 +73,7 @@ func (a *app) editLetter(ctx context.Context, client *adminapi.Client, id string
 
 // edit lets the user change JSON in an editor; nil means that nothing was
 // changed. What is not JSON afterwards is kept in its file.
-func (a *app) edit(ctx context.Context, data json.RawMessage) (json.RawMessage, error) {
+func (a *app) edit(ctx context.Context, id string, data json.RawMessage) (json.RawMessage, error) {
 	editor := cmp.Or(os.Getenv("VISUAL"), os.Getenv("EDITOR"))
 	if editor == "" {
 		return nil, withHint(errors.New("neither VISUAL nor EDITOR names an editor"), "set EDITOR, or give the data with -d JSON")
@@ -104,7 +104,7 @@ func (a *app) edit(ctx context.Context, data json.RawMessage) (json.RawMessage, 
 		return nil, os.Remove(path)
 	}
 	if err := validJSON(after); err != nil {
-		return nil, withHint(fmt.Errorf("%s is not JSON: %w", path, err), "mend the file, then: weft dlq edit ID -d @%s", path)
+		return nil, withHint(fmt.Errorf("%s is not JSON: %w", path, err), "mend the file, then: weft dlq edit %s -d @%s", id, path)
 	}
 	return after, os.Remove(path)
 }

@@ -77,9 +77,9 @@ func printStatus(w io.Writer, s adminapi.Status) error {
 	}
 	fmt.Fprintf(w, "mesh %s (namespace %s): %s, up %s, queues synced %s, engine %.0f MB\n\n",
 		s.Mesh, s.Namespace, state, s.Uptime, s.Sync, s.MemoryMB)
-	t := newColumns(w, "FUNCTION", "STATE", "REPLICAS", "QUEUED", "RETRYING", "DEAD", "BREAKER", "CALLS", "ERRORS", "P95", "ROUTES")
+	t := newColumns(w, "FUNCTION", "STATE", "REPLICAS", "QUEUED", "DEAD", "BREAKER", "CALLS", "ERRORS", "P95", "ROUTES")
 	for _, f := range s.Functions {
-		t.row(f.Name, f.State, replicas(f), f.Queued, f.Retrying, f.DeadLetters, f.Breaker,
+		t.row(f.Name, f.State, replicas(f), f.Queued, f.DeadLetters, f.Breaker,
 			f.Invocations, f.Errors, millis(f.P95ms), strings.Join(f.Routes, ", "))
 	}
 	if err := t.flush(); err != nil {

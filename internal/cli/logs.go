@@ -46,13 +46,11 @@ weft logs --trace 4bf92f3577b34da6a3ce929d0e0e4736`,
 				return badUsage(c, "--since: %w", err)
 			}
 			filter.Since = t
-			write := logPrinter(a.Out, colour(a.Out))
-			if out == formatJSON {
-				enc := json.NewEncoder(a.Out)
-				enc.SetEscapeHTML(false)
-				write = func(e adminapi.LogEntry) error { return enc.Encode(e) }
-			}
 			err = engine.call(func(client *adminapi.Client) error {
+				write, err := a.logWriter(c.Context(), client, out)
+				if err != nil {
+					return err
+				}
 				return client.Logs(c.Context(), filter, write)
 			})
 			if filter.Follow && errors.Is(err, context.Canceled) {
@@ -73,6 +71,24 @@ weft logs --trace 4bf92f3577b34da6a3ce929d0e0e4736`,
 	complete(c, "level", "debug", "info", "warn", "error")
 	engine.completeFunctionFlag(c, "function")
 	return c
+}
+
+// logWriter writes entries in the format asked for.
+func (a *app) logWriter(ctx context.Context, client *adminapi.Client, format string) (func(adminapi.LogEntry) error, error) {
+	if format == formatJSON {
+		enc := json.NewEncoder(a.Out)
+		enc.SetEscapeHTML(false)
+		return func(e adminapi.LogEntry) error { return enc.Encode(e) }, nil
+	}
+	status, err := client.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, f := range status.Functions {
+		names = append(names, f.Name)
+	}
+	return logPrinter(a.Out, colour(a.Out), names), nil
 }
 
 // parseSince reads a duration back from now, or a point in time.
@@ -103,15 +119,18 @@ var (
 func paint(code int, s string) string { return fmt.Sprintf("\x1b[%dm%s\x1b[0m", code, s) }
 
 // logPrinter writes entries as people read them:
-// time, function, level, message and fields.
-func logPrinter(w io.Writer, colour bool) func(adminapi.LogEntry) error {
+// time, function, level, message and fields. The names of the functions align
+// the lines.
+func logPrinter(w io.Writer, colour bool, names []string) func(adminapi.LogEntry) error {
 	widest := len("weft")
+	for _, n := range names {
+		widest = max(widest, len(n))
+	}
 	return func(e adminapi.LogEntry) error {
 		name := e.Function
 		if name == "" {
 			name = "weft"
 		}
-		widest = max(widest, len(name))
 		level := strings.ToUpper(e.Level)
 		who, lvl := fmt.Sprintf("%-*s", widest, name), fmt.Sprintf("%-5s", level)
 		if colour {

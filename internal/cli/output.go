@@ -54,7 +54,7 @@ func (o *outputFlag) print(w io.Writer, v any, table func(io.Writer) error) erro
 type columns struct{ tw *tabwriter.Writer }
 
 func newColumns(w io.Writer, header ...string) *columns {
-	t := &columns{tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)}
+	t := &columns{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
 	t.row(toAny(header)...)
 	return t
 }
@@ -96,7 +96,7 @@ func oneLine(s string) string {
 func multiLine(s string) string {
 	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
 	for i, l := range lines {
-		lines[i] = oneLine(l)
+		lines[i] = oneLine(strings.ReplaceAll(l, "\t", "    "))
 	}
 	return strings.Join(lines, "\n    ")
 }

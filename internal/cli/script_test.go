@@ -39,6 +39,7 @@ func TestMain(m *testing.M) {
 		"faulty":       faultyMain,
 		"eventually":   eventuallyMain,
 		"exits":        exitsMain,
+		"fakeengine":   fakeEngineMain,
 	})
 }
 
@@ -76,6 +77,7 @@ func params(t *testing.T, dir string) testscript.Params {
 			e.Setenv("GOPROXY", "off")
 			e.Setenv("GOTOOLCHAIN", "local")
 			e.Setenv("GOWORK", "off")
+			e.Setenv("TZ", "UTC")
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("WEFT_HTTP", "127.0.0.1:0")
 			e.Setenv("WEFT_ADMIN", "127.0.0.1:0")

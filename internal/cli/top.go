@@ -95,7 +95,7 @@ func (a *app) topOnce(ctx context.Context, client *adminapi.Client, w io.Writer)
 	}
 	fmt.Fprintf(w, "%s  up %s  %.1f calls/s  %d in flight  %d queued  %.0f MB (engine %.0f MB)\n\n",
 		s.Mesh, s.Uptime, perSecond, inFlight, queued, memory, s.MemoryMB)
-	t := newColumns(w, "FUNCTION", "STATE", "REPLICAS", "IN FLIGHT", "QUEUED", "RETRYING", "DEAD", "CALLS/S", "P50", "P95", "ERRORS", "MB")
+	t := newColumns(w, "FUNCTION", "STATE", "REPLICAS", "BUSY", "QUEUED", "RETRY", "DEAD", "CALLS/S", "P50", "P95", "ERRORS", "MB")
 	for _, f := range s.Functions {
 		t.row(f.Name, f.State, fmt.Sprintf("%d/%d", len(f.Replicas), f.Max), f.InFlight, f.Queued, f.Retrying, f.DeadLetters,
 			fmt.Sprintf("%.1f", f.PerSecond), millis(f.P50ms), millis(f.P95ms), f.Errors, fmt.Sprintf("%.0f", functionMemory(f)))
