@@ -1,173 +1,217 @@
-// Package replica runs the functions of a mesh as child processes: on demand,
-// several under load, none when idle; restarted when they crash and replaced
-// when their code changes. Manager implements delivery.Endpoints.
 package replica
 
 import (
-	"context"
-	"log/slog"
-	"net/http"
+	"errors"
+	"slices"
 	"time"
-
-	"github.com/weftmesh/weft/internal/adminapi"
-	"github.com/weftmesh/weft/mesh"
-	"github.com/weftmesh/weft/mesh/delivery"
 )
 
-// Code is what runs for a function: exactly one field is set.
-type Code struct {
-	// Binary is the path of an executable (the builder's).
-	Binary string
-	// Command is a program and its arguments, run without a shell.
-	Command []string
-	// URL of a server that is already running and that the manager neither
-	// starts nor stops.
-	URL string
-	// Source is a directory still to be built, as Locate finds it; SetCode
-	// refuses it.
-	Source string
-}
+// state of a replica.
+type state string
 
-// Locate returns the first that exists of the function's url, command, source
-// and ./functions/<kebab-name>, paths relative to root (the directory of the
-// mesh file). The error names all four.
-func Locate(root string, f *mesh.Function) (Code, error) { return Code{}, nil }
-
-// Options of a Manager. Plan, Dir and Data are required.
-type Options struct {
-	Plan *mesh.Plan
-	// Dir is the working directory of the processes: that of the mesh file.
-	Dir string
-	// Data is the engine's data directory; the file "processes" in it names
-	// the processes, so that those of a killed engine can be ended.
-	Data string
-	// Idle is how long a function without calls keeps its processes; 30s if
-	// zero.
-	Idle time.Duration
-	// StartTimeout bounds the time from the start of a process until it
-	// answers; 30s if zero. Grace is how long a process has between SIGTERM
-	// and SIGKILL; 10s if zero.
-	StartTimeout, Grace time.Duration
-	// Env returns what a function's environment has beside the contract and
-	// the few variables taken from the engine's, as KEY=value; may be nil.
-	// It is called once for each revision. Its error makes the function
-	// unavailable, and is tried again.
-	Env func(*mesh.Function) ([]string, error)
-	// Sink returns K_SINK; its last path segment is the token of deliveries.
-	// "" or nil: none.
-	Sink func(*mesh.Function) string
-	// MaxReplicas bounds the replicas of a function on this machine below
-	// what its mesh allows; 2 x GOMAXPROCS if zero.
-	MaxReplicas int
-	// Debug names the functions that run under a debugger.
-	Debug []string
-	// Output is called with each line that a process writes to stdout or
-	// stderr, without the line feed, at most 64 KiB (longer ones come in
-	// parts). line is valid only during the call. A slow Output slows the
-	// process once its pipe is full. May be nil.
-	Output func(f *mesh.Function, pid int, line []byte)
-	// Observer is told what happens to processes; it must not block. May be
-	// nil.
-	Observer func(Event)
-	// Transport is used for calls; one made for loopback if nil.
-	Transport http.RoundTripper
-	// Logger; slog.Default() if nil.
-	Logger *slog.Logger
-}
-
-// Kind of an Event.
-type Kind string
-
-// The kinds of events.
 const (
-	// KindStarting: a process is being started. KindReady: it takes calls;
-	// Spawn and Listen say how long that took. KindDraining: it takes no new
-	// calls. KindExited: it is gone; Err is how, if that was not wished for.
-	KindStarting Kind = "starting"
-	KindReady    Kind = "ready"
-	KindDraining Kind = "draining"
-	KindExited   Kind = "exited"
-	// KindFailed: the function is unavailable, Err says why.
-	KindFailed Kind = "failed"
-	// KindZero: the last process of the function is gone.
-	KindZero Kind = "zero"
-	// KindReplaced: calls go to a new revision.
-	KindReplaced Kind = "replaced"
-	// KindDebugging: a debugger can connect to Address.
-	KindDebugging Kind = "debugging"
+	stateStarting state = "starting"
+	stateReady    state = "ready"
+	stateDraining state = "draining"
 )
 
-// Event tells what happened to a function's processes.
-type Event struct {
-	Kind     Kind
-	Function *mesh.Function
-	PID      int
-	URL      string
-	Revision string
-	// Spawn is the time from the decision to start until the process
-	// existed, Listen from then until it accepted a connection, Ready from
-	// then until it answered; set for KindReady.
-	Spawn, Listen, Ready time.Duration
-	// Address of the debugger, for KindDebugging.
-	Address string
-	Err     error
+// replica is one process of a function, or the server at its url.
+type replica struct {
+	pool     *pool
+	revision *revision
+	began    time.Time
+
+	// Guarded by the pool's lock.
+	state state
+	// candidate replicas take no calls before their revision is in force.
+	candidate bool
+	// suspect ones take none until they have shown that they listen.
+	suspect bool
+	// served says that a call has succeeded.
+	served   bool
+	inFlight int
+	url      string
+	readyAt  time.Time
+	// reason for which the manager gave it up.
+	reason string
+
+	process *process
+	// idle is closed once it is to end and has no call left, settled once it
+	// is ready or has failed to become it (err says why), gone once nothing
+	// is left of it.
+	idle, settled, gone chan struct{}
+	err                 error
 }
 
-// Manager runs processes. Its methods are safe for concurrent use.
-type Manager struct{ opts Options }
-
-var _ delivery.Endpoints = (*Manager)(nil)
-
-// New returns a manager with no process running, after ending those that a
-// killed engine left behind in the same data directory. Functions with a url
-// or command have their code at once, others wait for SetCode.
-func New(opts Options) (*Manager, error) { return &Manager{opts: opts}, nil }
-
-// SetCode says what runs for f from now on. If f has processes, one of the
-// new revision is started first and calls move to it once it is ready; the
-// old ones then finish what they have. If it does not become ready, the old
-// ones stay and the error (a *delivery.UnavailableError) says why. If f has
-// none, they are started when needed (or at once for minReplicas and Debug),
-// and SetCode returns without waiting for them.
-func (m *Manager) SetCode(ctx context.Context, f *mesh.Function, c Code) error { return nil }
-
-// SetBuilding says that code for f is being made: calls wait for it, unless
-// an older revision takes them.
-func (m *Manager) SetBuilding(f *mesh.Function) {}
-
-// SetFailed says why there is no code for f: calls get a
-// *delivery.UnavailableError with that reason, unless an older revision takes
-// them.
-func (m *Manager) SetFailed(f *mesh.Function, reason string) {}
-
-// Acquire implements delivery.Endpoints.
-func (m *Manager) Acquire(ctx context.Context, f *mesh.Function) (delivery.Endpoint, error) {
-	return delivery.Endpoint{}, ctx.Err()
+// start begins a replica. The lock is held.
+func (p *pool) start(rev *revision, candidate bool) *replica {
+	r := &replica{
+		pool: p, revision: rev, began: time.Now(), state: stateStarting, candidate: candidate,
+		idle: make(chan struct{}), settled: make(chan struct{}), gone: make(chan struct{}),
+	}
+	p.replicas = append(p.replicas, r)
+	p.live.Add(1)
+	p.m.processes.Add(1)
+	if rev.code.URL != "" {
+		go r.attach()
+	} else {
+		go r.run()
+	}
+	return r
 }
 
-// Prewarm implements delivery.Endpoints.
-func (m *Manager) Prewarm(f *mesh.Function) {}
+// drain has a replica take no new call, and end when it has none left. The
+// lock is held.
+func (p *pool) drain(r *replica) {
+	if r.state == stateDraining {
+		return
+	}
+	was := r.state
+	r.state = stateDraining
+	p.live.Add(-1)
+	pid := 0
+	if r.process != nil {
+		pid = r.process.pid
+	}
+	p.event(Event{Kind: KindDraining, Revision: r.revision.name, PID: pid, URL: r.url})
+	if r.inFlight == 0 || was == stateStarting {
+		r.quiet()
+		return
+	}
+	if p.f.Timeout > 0 && !p.debug {
+		// No call may last longer.
+		time.AfterFunc(p.f.Timeout, func() {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			r.quiet()
+		})
+	}
+}
 
-// Debugging says whether f runs under a debugger: no call of it, nor the wait
-// for it, should have a timeout.
-func (m *Manager) Debugging(f *mesh.Function) bool { return false }
+// quiet says that a draining replica may end. The pool's lock is held.
+func (r *replica) quiet() {
+	select {
+	case <-r.idle:
+	default:
+		close(r.idle)
+	}
+}
 
-// Ready waits until every function that must run all the time (minReplicas)
-// does or has failed, or ctx ends.
-func (m *Manager) Ready(ctx context.Context) error { return nil }
+// ready puts a replica to work; false if it is no longer wanted.
+func (r *replica) ready(url string) bool {
+	p := r.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r.state != stateStarting {
+		return false
+	}
+	r.state, r.url, r.readyAt = stateReady, url, time.Now()
+	close(r.settled)
+	p.grant()
+	p.signal()
+	return true
+}
 
-// Zero ends all processes of the functions (all of them, if none is given),
-// letting calls in flight finish, and returns when they are gone. The next
-// call starts one again.
-func (m *Manager) Zero(ctx context.Context, fs ...*mesh.Function) error { return nil }
+// startErr is why a settled replica did not become ready.
+func (r *replica) startErr() error {
+	r.pool.mu.Lock()
+	defer r.pool.mu.Unlock()
+	return r.err
+}
 
-// Stop ends all processes and returns when none is left: SIGTERM once their
-// calls are finished, SIGKILL after the grace period or when ctx ends.
-func (m *Manager) Stop(ctx context.Context) error { return nil }
+// healthyAfter is how long a replica that has served no call must have been
+// ready for its end not to count with failures before.
+const healthyAfter = 5 * time.Second
 
-// Status returns what the manager knows of f: name, state, reason, replicas,
-// bounds, calls in flight and waiting for a place, revision, cold starts.
-func (m *Manager) Status(f *mesh.Function) adminapi.Function { return adminapi.Function{Name: f.Name} }
+// lost takes an ended replica out of the pool and makes up for it. how says
+// how it ended; patient false means that trying again soon is of no use.
+func (r *replica) lost(how string, patient bool) {
+	p := r.pool
+	now := time.Now()
+	p.mu.Lock()
+	p.replicas = slices.DeleteFunc(p.replicas, func(o *replica) bool { return o == r })
+	wished := r.state == stateDraining
+	was := r.state
+	if !wished {
+		p.live.Add(-1)
+		r.state = stateDraining
+		r.err = p.unavailable(how, 0)
+	} else if r.err == nil {
+		r.err = errors.New("it was not wanted any more")
+	}
+	select {
+	case <-r.settled:
+	default:
+		close(r.settled)
+	}
+	var events []Event
+	pid := 0
+	if r.process != nil {
+		pid = r.process.pid
+	}
+	exit := Event{Kind: KindExited, Revision: r.revision.name, PID: pid, URL: r.url}
+	if !wished {
+		exit.Err = r.err
+	}
+	if pid != 0 || !wished {
+		events = append(events, exit)
+	}
+	if !wished && !r.candidate && !p.stopping {
+		if was == stateReady {
+			p.restarts++
+			if now.Sub(r.readyAt) >= healthyAfter {
+				p.failure.streak = 0
+			}
+		}
+		if r.served {
+			// A crash out of good work: at once again.
+			p.failure.streak = 0
+			p.demand()
+		} else if err := p.failed(now, how, patient); err != nil {
+			events = append(events, Event{Kind: KindFailed, Err: err})
+		}
+	}
+	p.demand()
+	if len(p.replicas) == 0 {
+		events = append(events, Event{Kind: KindZero})
+	}
+	for _, e := range events {
+		p.event(e)
+	}
+	p.mu.Unlock()
+	close(r.gone)
+	p.m.processes.Done()
+}
 
-// PIDs returns the processes that run now.
-func (m *Manager) PIDs() []int { return nil }
+// failed counts a failure and puts off the next start. From some failures in
+// a row on those in line are sent away with the error that it returns. The
+// lock is held.
+func (p *pool) failed(now time.Time, how string, patient bool) error {
+	p.failure.streak++
+	switch {
+	case p.attached():
+		// Whoever starts the server wants it used soon.
+		p.failure.streak = hopeless
+	case !patient:
+		p.failure.streak = max(p.failure.streak, hopeless)
+	}
+	pause := backoff(p.failure.streak)
+	p.failure.until, p.failure.reason = now.Add(pause), how
+	if p.failure.timer == nil {
+		p.failure.timer = time.AfterFunc(pause, func() {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.failure.timer = nil
+			p.demand()
+		})
+	}
+	if p.failure.streak < hopeless {
+		return nil
+	}
+	p.signal()
+	err := p.unavailable(how, pause)
+	if p.ready() == 0 {
+		p.failWaiters(err)
+	}
+	return err
+}
