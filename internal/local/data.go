@@ -1,10 +1,12 @@
 package local
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -12,6 +14,8 @@ import (
 	"syscall"
 
 	"github.com/weftmesh/weft/internal/adminapi"
+	"github.com/weftmesh/weft/internal/local/replica"
+	"github.com/weftmesh/weft/mesh"
 )
 
 // formatVersion is the number of the data directory's format. It changes when
@@ -25,6 +29,9 @@ const (
 	dirJetStream = "jetstream"
 	dirLogs      = "logs"
 	dirBin       = "bin"
+	// dirProcesses has a directory for each generation of the mesh, with the
+	// list of its processes.
+	dirProcesses = "processes"
 )
 
 // dataDir is a data directory that this process has locked.
@@ -141,6 +148,39 @@ func (d *dataDir) probe() error {
 	err := os.WriteFile(path, make([]byte, 64<<10), 0o600)
 	if err = errors.Join(err, os.Remove(path)); err != nil {
 		return unwritable(d.path, err)
+	}
+	return nil
+}
+
+// ledger makes the directory where a generation writes down its processes.
+func (d *dataDir) ledger(generation int) (string, error) {
+	path := filepath.Join(d.file(dirProcesses), strconv.Itoa(generation))
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return "", unwritable(d.path, err)
+	}
+	return path, nil
+}
+
+// endLeftovers ends the processes that a killed engine left behind. The
+// manager of the first generation does that by itself; this is for those of
+// later ones.
+func (d *dataDir) endLeftovers(log *slog.Logger) error {
+	entries, err := os.ReadDir(d.file(dirProcesses))
+	if err != nil {
+		return nil // none yet
+	}
+	for _, entry := range entries {
+		path := filepath.Join(d.file(dirProcesses), entry.Name())
+		m, err := replica.New(replica.Options{Plan: &mesh.Plan{}, Dir: d.path, Data: path, Logger: log})
+		if err != nil {
+			return err
+		}
+		if err := m.Stop(context.Background()); err != nil {
+			return err
+		}
+		if err := os.RemoveAll(path); err != nil {
+			return unwritable(d.path, err)
+		}
 	}
 	return nil
 }

@@ -9,9 +9,12 @@ import (
 	"github.com/weftmesh/weft/internal/adminapi"
 )
 
+// EngineLines stands for the engine's own lines in LogQuery.Function.
+const EngineLines = "-"
+
 // LogQuery says which log lines are wanted.
 type LogQuery struct {
-	// Function as written in the mesh, "-" for the engine's own lines, ""
+	// Function as written in the mesh, EngineLines for the engine's own, ""
 	// for all.
 	Function string
 	// Level is the lowest: debug, info, warn or error; "" for all.
@@ -27,7 +30,7 @@ type LogQuery struct {
 }
 
 func (q LogQuery) matches(l Line) (adminapi.LogEntry, bool) {
-	if q.Function == "-" && l.Function != "" || q.Function != "" && q.Function != "-" && l.Function != q.Function ||
+	if q.Function == EngineLines && l.Function != "" || q.Function != "" && q.Function != EngineLines && l.Function != q.Function ||
 		q.Trace != "" && !bytes.Contains(l.Text, []byte(q.Trace)) || l.Time.Before(q.Since) {
 		return adminapi.LogEntry{}, false
 	}

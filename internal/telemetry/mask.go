@@ -61,3 +61,13 @@ func (m *Mask) Apply(line []byte) []byte {
 	}
 	return line
 }
+
+// Clean returns a copy of a line from a process that can be kept and shown:
+// secrets masked, binary made printable, cut to MaxLine.
+func (m *Mask) Clean(line []byte) []byte {
+	clean := printable(m.Apply(line))
+	if len(clean) > 0 && len(line) > 0 && &clean[0] == &line[0] {
+		return append(make([]byte, 0, len(clean)), clean...)
+	}
+	return clean
+}

@@ -1,0 +1,186 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/weftmesh/weft/internal/adminapi"
+	"github.com/weftmesh/weft/internal/local/replica"
+	"github.com/weftmesh/weft/mesh"
+	"github.com/weftmesh/weft/mesh/delivery"
+	"github.com/weftmesh/weft/mesh/gateway"
+	"github.com/weftmesh/weft/mesh/source"
+)
+
+// drainTimeout bounds how long calls under way may take at a stop or reload.
+const drainTimeout = 30 * time.Second
+
+// generation is what depends on one reading of the mesh file. A reload makes
+// another and swaps it in; the old one drains.
+type generation struct {
+	e          *engine
+	number     int
+	bundle     *source.Bundle
+	plan       *mesh.Plan
+	manager    *replica.Manager
+	dispatcher *delivery.Dispatcher
+	gateway    *gateway.Gateway
+	sink       *gateway.Sink
+
+	// users are the requests that go by this generation; unused is closed
+	// when it is retired and there are none.
+	users  atomic.Int64
+	unused chan struct{}
+	once   sync.Once
+
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// newGeneration makes a generation that does not take traffic yet.
+func (e *engine) newGeneration(b *source.Bundle) (_ *generation, err error) {
+	g := &generation{e: e, bundle: b, plan: b.Plan, done: make(chan struct{}), unused: make(chan struct{})}
+	if old := e.current.Load(); old != nil {
+		g.number = old.number + 1
+	}
+	ledger, err := e.data.ledger(g.number)
+	if err != nil {
+		return nil, err
+	}
+	g.manager, err = replica.New(replica.Options{
+		Plan: b.Plan, Dir: e.root, Data: ledger,
+		Idle: e.opts.Idle, Debug: e.opts.Debug,
+		Env:    func(f *mesh.Function) ([]string, error) { return functionEnv(b, e.envFile, f) },
+		Sink:   e.sinkURL,
+		Output: e.output, Observer: e.observe, Logger: e.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, g.manager.Stop(context.Background()))
+		}
+	}()
+	g.dispatcher, err = delivery.New(delivery.Config{
+		Plan: b.Plan, Broker: e.broker, Endpoints: g.manager, Observer: e.recorder,
+		DrainTimeout: drainTimeout, Logger: e.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	g.gateway, err = gateway.New(gateway.Config{
+		Plan: b.Plan, Endpoints: g.manager, Dispatcher: g.dispatcher, Observer: e.recorder, Logger: e.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	tokens := make(map[string]string, len(b.Plan.Functions))
+	names := make([]string, len(b.Plan.Functions))
+	for i, f := range b.Plan.Functions {
+		tokens[f.Name], names[i] = e.tokens.function(f.Name), f.Name
+	}
+	g.sink = gateway.NewSink(gateway.SinkConfig{Plan: b.Plan, Dispatcher: g.dispatcher, Tokens: tokens, Logger: e.log})
+	e.console.Names(names)
+	return g, nil
+}
+
+// run pulls events until drain.
+func (g *generation) run() {
+	ctx, cancel := context.WithCancel(context.Background())
+	g.cancel = cancel
+	go func() {
+		defer close(g.done)
+		if err := g.dispatcher.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
+			g.e.fail(fmt.Errorf("dispatcher: %w", err))
+		}
+	}()
+}
+
+// drain stops pulling and waits for the calls under way, or for ctx.
+func (g *generation) drain(ctx context.Context) {
+	if g.cancel == nil {
+		return
+	}
+	g.cancel()
+	select {
+	case <-g.done:
+	case <-ctx.Done():
+	}
+}
+
+// use returns the generation that takes traffic, which stays until release.
+func (e *engine) use() *generation {
+	for {
+		g := e.current.Load()
+		g.users.Add(1)
+		if e.current.Load() == g {
+			return g
+		}
+		g.release()
+	}
+}
+
+func (g *generation) release() {
+	if g.users.Add(-1) == 0 && g.e.current.Load() != g {
+		g.once.Do(func() { close(g.unused) })
+	}
+}
+
+// retire ends a generation that another has replaced: it pulls no more, its
+// requests and calls finish, its processes end.
+func (g *generation) retire() {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	g.users.Add(1)
+	g.release() // so that unused is closed also if nobody uses it
+	g.drain(ctx)
+	select {
+	case <-g.unused:
+	case <-ctx.Done():
+	}
+	if err := g.manager.Stop(ctx); err != nil {
+		g.e.log.Warn("processes of before the reload did not end by themselves", "error", err.Error())
+	}
+}
+
+// routes of a function, as people write them.
+func (g *generation) routes(f *mesh.Function) []string {
+	var list []string
+	for _, r := range gateway.Routes(g.plan) {
+		if r.Function == f {
+			list = append(list, r.String())
+		}
+	}
+	return list
+}
+
+// hints are what someone can try at once.
+func (g *generation) hints(run adminapi.Run) []string {
+	routes := gateway.Routes(g.plan)
+	if len(routes) == 0 {
+		for _, f := range g.plan.Functions {
+			if f.Queued() {
+				return []string{fmt.Sprintf("weft invoke %s -d '{}'", f.Name)}
+			}
+		}
+		return nil
+	}
+	r := routes[0]
+	path := strings.NewReplacer("{", "", "}", "").Replace(r.Path)
+	method := http.MethodPost
+	if len(r.Methods) > 0 {
+		method = r.Methods[0]
+	}
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodDelete:
+		return []string{fmt.Sprintf("curl -X %s %s%s", method, run.HTTP, path)}
+	}
+	return []string{fmt.Sprintf("curl -X %s %s%s -H 'Content-Type: application/json' -d '{}'", method, run.HTTP, path)}
+}

@@ -1,0 +1,69 @@
+package local
+
+import (
+	"context"
+	"path/filepath"
+	"time"
+
+	"github.com/weftmesh/weft/builder"
+	"github.com/weftmesh/weft/mesh/source"
+)
+
+// watchMesh watches the files that the mesh was read from.
+func (b *builds) watchMesh(bundle *source.Bundle) {
+	in := builder.Inputs{Function: meshInputs}
+	for _, f := range bundle.Files {
+		abs, err := filepath.Abs(f)
+		if err != nil {
+			continue
+		}
+		in.Files = append(in.Files, abs)
+		in.Dirs = append(in.Dirs, filepath.Dir(abs))
+	}
+	if err := b.watcher.Set(in); err != nil {
+		b.e.log.Warn("the files of the mesh cannot be watched", "error", err.Error())
+	}
+}
+
+// reload reads the mesh again and, if it is sound, lets a new generation take
+// the traffic: queues stay, requests and calls under way finish with the old
+// one, and no request is refused. A mesh that is not sound changes nothing.
+// The caller holds e.reloading.
+func (e *engine) reload(ctx context.Context) {
+	start := time.Now()
+	old := e.current.Load()
+	bundle, err := e.load()
+	e.builds.watchMesh(bundle)
+	if err != nil {
+		e.say("the mesh stays as it was: %s", err)
+		return
+	}
+	if bundle.Plan.Name != old.plan.Name || bundle.Plan.Namespace != old.plan.Namespace {
+		e.say("the mesh stays as it was: its name or namespace has changed, which takes a new weft up")
+		return
+	}
+	g, err := e.newGeneration(bundle)
+	if err != nil {
+		e.say("the mesh stays as it was: %s", err)
+		return
+	}
+	e.mask.Set(append(secretValues(old.bundle), secretValues(bundle)...))
+	e.builds.build(ctx, g, g.plan.Functions)
+	for _, f := range g.plan.Functions {
+		if before := old.plan.Function(f.Name); before != nil && len(old.manager.Status(before).Replicas) > 0 {
+			g.manager.Prewarm(f)
+		}
+	}
+	if err := g.manager.Ready(ctx); err != nil {
+		e.log.Warn("the mesh is reloaded before all its functions are ready", "error", err.Error())
+	}
+	if ctx.Err() != nil {
+		_ = g.manager.Stop(context.WithoutCancel(ctx)) // the engine stops; what the stop of an unused manager says is of no use
+		return
+	}
+	e.recorder.SetPlan(g.plan)
+	g.run()
+	e.current.Store(g)
+	e.retiring.Go(old.retire)
+	e.say("reloaded the mesh in %s", time.Since(start).Round(time.Millisecond))
+}
