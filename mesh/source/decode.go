@@ -204,6 +204,11 @@ func (d *decoder) scalar(n *node, v reflect.Value, path string) {
 			}
 			return
 		}
+		if n.bare && slices.Contains(oldBooleans, strings.ToLower(n.value)) {
+			d.fault(n.at, path, "%s means true or false to Kubernetes, whose YAML is of version 1.1", n.value).Hint =
+				fmt.Sprintf("write %q, in quotes", n.value)
+			return
+		}
 		v.SetString(n.value)
 	case reflect.Bool:
 		b, err := strconv.ParseBool(n.value)
@@ -230,6 +235,9 @@ func (d *decoder) scalar(n *node, v reflect.Value, path string) {
 		d.fault(n.at, path, "cannot be set in a file")
 	}
 }
+
+// oldBooleans were booleans in YAML 1.1 and are text in 1.2.
+var oldBooleans = []string{"y", "n", "yes", "no", "on", "off"}
 
 func (d *decoder) duration(n *node, v reflect.Value, path string) {
 	got, err := time.ParseDuration(n.value)

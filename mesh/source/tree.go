@@ -37,9 +37,11 @@ type node struct {
 	kind kind
 	// tag of a scalar, such as !!str or !!int, and its text.
 	tag, value string
-	entries    []entry
-	items      []*node
-	at         place
+	// bare says that a scalar is written without quotes.
+	bare    bool
+	entries []entry
+	items   []*node
+	at      place
 }
 
 type entry struct {
@@ -149,7 +151,7 @@ func (c *converter) convert(y *yaml.Node, path string, depth int) *node {
 			return c.convert(y.Content[0], path, depth)
 		}
 	case yaml.ScalarNode:
-		n.tag, n.value = y.ShortTag(), y.Value
+		n.tag, n.value, n.bare = y.ShortTag(), y.Value, y.Style == 0
 		if n.tag != "!!null" {
 			n.kind = scalar
 		}
