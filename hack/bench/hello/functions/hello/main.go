@@ -9,6 +9,6 @@ import (
 )
 
 func main() {
-	fn.HTTP("hello", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello\n") })
+	fn.HTTP("hello", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello\n") }))
 	fn.Main()
 }
