@@ -2,7 +2,6 @@ package mesh
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -79,14 +78,25 @@ func (p Problem) With(hint string) Problem {
 // Problems are all that is wrong with a mesh.
 type Problems []Problem
 
-// Err joins the errors among the problems, one per line; nil if there are
+// Err returns the errors among the problems as one, Faults; nil if there are
 // only warnings.
 func (ps Problems) Err() error {
-	var errs []error
-	for _, p := range ps.Errors() {
-		errs = append(errs, errors.New(p.String()))
+	if errs := ps.Errors(); len(errs) > 0 {
+		return Faults(errs)
 	}
-	return errors.Join(errs...)
+	return nil
+}
+
+// Faults is the error of a mesh that does not run.
+type Faults Problems
+
+// Error gives one problem per line.
+func (fs Faults) Error() string {
+	lines := make([]string, len(fs))
+	for i, p := range fs {
+		lines[i] = p.String()
+	}
+	return strings.Join(lines, "\n")
 }
 
 // Errors returns the problems with which the mesh does not run.

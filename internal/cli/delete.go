@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weftmesh/weft/internal/adminapi"
+	"github.com/weftmesh/weft/internal/local"
 )
 
 func (a *app) deleteCmd() *cobra.Command {
@@ -51,6 +52,22 @@ func (a *app) delete(ctx context.Context, engine engineFlags, force bool) error 
 	return nil
 }
 
-func (a *app) deleteStopped(_ context.Context, engine engineFlags, _ bool) error {
-	return engine.explain(adminapi.ErrNoEngine)
+// deleteStopped removes the queues of a mesh that no engine runs.
+func (a *app) deleteStopped(ctx context.Context, engine engineFlags, force bool) error {
+	if err := engine.mesh.exists(); err != nil {
+		return err
+	}
+	removed, err := local.Delete(ctx, local.Options{File: engine.mesh.file, Data: engine.dir()}, force)
+	var left *local.LeftError
+	switch {
+	case errors.As(err, &left):
+		return withHint(err, "let them be worked off: weft up; or remove them as well: weft delete --force")
+	case err != nil:
+		return a.faults(err)
+	case !removed:
+		fmt.Fprintf(a.Out, "nothing to remove: %s holds no queues\n", readable(engine.dir()))
+		return nil
+	}
+	fmt.Fprintf(a.Out, "no engine was running; removed the queues in %s\n", readable(engine.dir()))
+	return nil
 }

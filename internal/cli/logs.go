@@ -146,6 +146,10 @@ func logPrinter(w io.Writer, colour bool, names []string) func(adminapi.LogEntry
 	}
 }
 
+// hidden fields are those that every line of the runtime has: the function is
+// shown at its beginning, and the trace is enough to find the call.
+var hidden = map[string]bool{"function": true, "trace_id": true, "span_id": true, "event_id": true}
+
 // logFields gives " key=value …", in the order of the keys.
 func logFields(e adminapi.LogEntry) string {
 	var (
@@ -154,6 +158,9 @@ func logFields(e adminapi.LogEntry) string {
 	)
 	if len(e.Fields) > 0 && json.Unmarshal(e.Fields, &fields) == nil {
 		for _, k := range slices.Sorted(maps.Keys(fields)) {
+			if hidden[k] || k == "attempt" && string(fields[k]) == "1" {
+				continue
+			}
 			var text string
 			if json.Unmarshal(fields[k], &text) != nil || strings.ContainsAny(text, " \"") {
 				text = string(bytes.TrimSpace(fields[k]))

@@ -45,7 +45,7 @@ weft up --debug validateInventory`,
 			opts.Out, opts.Color, opts.Terminal = a.Out, colour(a.Out), terminal(a.Out)
 			opts.Version = version.Get().Version
 			opts.OnReady = func(run adminapi.Run, hints []string) { a.banner(run, opts, hints) }
-			return local.Run(c.Context(), opts)
+			return a.faults(local.Run(c.Context(), opts))
 		},
 	}
 	engine.mesh.add(c)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -65,6 +66,16 @@ func (a *app) printProblems(problems mesh.Problems) {
 	if n := len(problems.Errors()); n > 0 {
 		fmt.Fprintf(a.Err, "weft: %s\n", plural(n, "fault"))
 	}
+}
+
+// faults prints err as validate does if it is about a mesh.
+func (a *app) faults(err error) error {
+	var faults mesh.Faults
+	if !errors.As(err, &faults) {
+		return err
+	}
+	a.printProblems(mesh.Problems(faults))
+	return errReported
 }
 
 // load reads the mesh of a command that needs one without faults; what is

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weftmesh/weft/internal/adminapi"
+	"github.com/weftmesh/weft/internal/local"
 	"github.com/weftmesh/weft/mesh/source"
 )
 
@@ -79,6 +80,7 @@ func (m Machine) Examine(ctx context.Context) []Finding {
 		address("gateway", "http", m.HTTP, run.HTTP),
 		address("admin", "admin", m.Admin, run.Admin),
 		m.engine(run, runErr),
+		m.data(runErr == nil),
 		m.disk(),
 		files(),
 		debugger(),
@@ -175,6 +177,21 @@ func (m Machine) engine(run adminapi.Run, err error) Finding {
 		return ok(check, "none is running")
 	}
 	return fail(check, err.Error(), "")
+}
+
+// data checks the data directory, unless a running engine has it.
+func (m Machine) data(running bool) Finding {
+	const check = "data"
+	if err := writable(m.Data); err != nil {
+		return fail(check, fmt.Sprintf("%s cannot be written: %v", m.Data, err), "make it writable, or name another with --data")
+	}
+	if running {
+		return ok(check, "%s is the running engine's", m.Data)
+	}
+	if err := local.CheckData(m.Data); err != nil {
+		return fail(check, err.Error(), "")
+	}
+	return ok(check, "%s", m.Data)
 }
 
 func (m Machine) disk() Finding {
