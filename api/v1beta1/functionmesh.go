@@ -16,10 +16,14 @@ import (
 // +kubebuilder:printcolumn:name="Links",type=integer,JSONPath=`.status.links`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type FunctionMesh struct {
-	metav1.TypeMeta   `json:",inline"`
+	metav1.TypeMeta `json:",inline"`
+	// Metadata holds the name of the mesh, at most 52 characters, and its
+	// namespace, default if left out.
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
+	// Spec is what the author of the mesh declares.
 	Spec FunctionMeshSpec `json:"spec"`
+	// Status is what the controller saw.
 	// +optional
 	Status FunctionMeshStatus `json:"status,omitempty"`
 }
@@ -124,6 +128,8 @@ type Function struct {
 	// +optional
 	Concurrency *int32 `json:"concurrency,omitempty"`
 	// Timeout of one call, at most policies.timeout.max.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`
 	// +optional
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
 	// Scaling over policies.scaling, field by field.
@@ -153,21 +159,31 @@ const (
 
 // TrafficTarget sends a share of a function's calls to another image.
 type TrafficTarget struct {
+	// Image that gets the share.
+	// +kubebuilder:validation:MinLength=1
 	Image string `json:"image"`
+	// Percent of the calls; all targets together at most 100.
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100
 	Percent int32 `json:"percent"`
+	// Tag under which the revision can be called on its own.
+	// +kubebuilder:validation:Pattern=`^[a-z]([-a-z0-9]*[a-z0-9])?$`
 	// +optional
 	Tag string `json:"tag,omitempty"`
 }
 
 // Connection is a link: the output of From becomes an input of To.
 type Connection struct {
+	// From is the function whose output travels.
+	// +kubebuilder:validation:MinLength=1
 	From string `json:"from"`
-	To   string `json:"to"`
+	// To is the function that receives it.
+	// +kubebuilder:validation:MinLength=1
+	To string `json:"to"`
 	// Condition is a CEL expression over status ('success' or 'error'),
 	// result (the output's data), error (text) and event (attributes). Left
 	// out it is status == 'success'.
+	// +kubebuilder:validation:MaxLength=4096
 	// +optional
 	Condition string `json:"condition,omitempty"`
 	// Retry over the target's retry, field by field.
@@ -177,12 +193,19 @@ type Connection struct {
 
 // Component is a Dapr component declared inline (dapr.io/v1alpha1).
 type Component struct {
+	// Name by which functions and the mesh refer to the component.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$`
 	Name string `json:"name"`
 	// Type such as state.redis, pubsub.jetstream or bindings.smtp.
+	// +kubebuilder:validation:Pattern=`^[^.\s]+\.\S+$`
 	Type string `json:"type"`
+	// Version of the component's type, v1 by default.
 	// +kubebuilder:default=v1
 	// +optional
 	Version string `json:"version,omitempty"`
+	// Metadata are the component's settings, as Dapr documents them for its
+	// type.
 	// +optional
 	// +listType=atomic
 	Metadata []ComponentMetadata `json:"metadata,omitempty"`
@@ -190,6 +213,8 @@ type Component struct {
 	// +optional
 	IgnoreErrors bool `json:"ignoreErrors,omitempty"`
 	// InitTimeout is how long opening the component may take.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`
 	// +optional
 	InitTimeout *metav1.Duration `json:"initTimeout,omitempty"`
 	// SecretStore names the secret store component that secretKeyRef reads.
@@ -204,26 +229,36 @@ type Component struct {
 // ComponentMetadata is one setting of a Dapr component: a value, or a
 // reference to a secret or an environment variable.
 type ComponentMetadata struct {
+	// Name of the setting.
+	// +kubebuilder:validation:MinLength=1
 	Name string `json:"name"`
+	// Value of the setting, as text.
 	// +optional
 	Value string `json:"value,omitempty"`
+	// SecretKeyRef takes the value from a secret.
 	// +optional
 	SecretKeyRef *SecretKeyRef `json:"secretKeyRef,omitempty"`
+	// EnvRef takes the value from an environment variable of the engine.
 	// +optional
 	EnvRef string `json:"envRef,omitempty"`
 }
 
 // SecretKeyRef names a key of a secret.
 type SecretKeyRef struct {
+	// Name of the secret.
+	// +kubebuilder:validation:MinLength=1
 	Name string `json:"name"`
+	// Key in the secret; in a component the secret's name by default.
 	// +optional
 	Key string `json:"key,omitempty"`
 }
 
 // FunctionMeshStatus is what the controller saw.
 type FunctionMeshStatus struct {
+	// ObservedGeneration is the generation of the spec that this is about.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// Conditions, among them Ready.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -231,8 +266,10 @@ type FunctionMeshStatus struct {
 	// FunctionsReady reads "2/3".
 	// +optional
 	FunctionsReady string `json:"functionsReady,omitempty"`
+	// Links is the number of connections.
 	// +optional
 	Links int32 `json:"links,omitempty"`
+	// Functions of the mesh, one by one.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -241,18 +278,24 @@ type FunctionMeshStatus struct {
 
 // FunctionStatus is what the controller saw of one function.
 type FunctionStatus struct {
+	// Name as the mesh writes it.
 	Name string `json:"name"`
+	// Ready to be called, also when scaled to zero.
 	// +optional
 	Ready bool `json:"ready,omitempty"`
+	// URL within the cluster.
 	// +optional
 	URL string `json:"url,omitempty"`
+	// Replicas that run now.
 	// +optional
 	Replicas int32 `json:"replicas,omitempty"`
+	// Revision that serves.
 	// +optional
 	Revision string `json:"revision,omitempty"`
 	// Reason says why the function is not ready.
 	// +optional
 	Reason string `json:"reason,omitempty"`
+	// Message says more about the reason.
 	// +optional
 	Message string `json:"message,omitempty"`
 }

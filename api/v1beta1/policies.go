@@ -70,9 +70,13 @@ type Retry struct {
 	// +optional
 	Backoff Backoff `json:"backoff,omitempty"`
 	// InitialInterval is the first pause, 1s by default.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`
 	// +optional
 	InitialInterval *metav1.Duration `json:"initialInterval,omitempty"`
 	// MaxInterval bounds a pause, 30s by default.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`
 	// +optional
 	MaxInterval *metav1.Duration `json:"maxInterval,omitempty"`
 }
@@ -80,9 +84,13 @@ type Retry struct {
 // TimeoutPolicy bounds the time of one call.
 type TimeoutPolicy struct {
 	// Default is 30s.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`
 	// +optional
 	Default *metav1.Duration `json:"default,omitempty"`
 	// Max is 300s: no function may ask for more.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`
 	// +optional
 	Max *metav1.Duration `json:"max,omitempty"`
 }
@@ -96,6 +104,8 @@ type CircuitBreaker struct {
 	FailureThreshold *int32 `json:"failureThreshold,omitempty"`
 	// RecoveryTimeout is how long calls stop before one probe; 60s by
 	// default.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`
 	// +optional
 	RecoveryTimeout *metav1.Duration `json:"recoveryTimeout,omitempty"`
 }

@@ -29,6 +29,7 @@ var TriggerTypes = []TriggerType{
 // Trigger calls a function from outside the mesh. Which fields count depends
 // on the type; a field of another type is an error.
 type Trigger struct {
+	// Type says what calls the function.
 	Type TriggerType `json:"type"`
 
 	// Port is the container's; the local engine chooses ports itself.
@@ -92,6 +93,7 @@ type Trigger struct {
 	// +listType=set
 	Tables []string `json:"tables,omitempty"`
 	// Operations among insert, update, delete; all by default. Type postgres.
+	// +kubebuilder:validation:items:Enum=insert;update;delete
 	// +optional
 	// +listType=set
 	Operations []string `json:"operations,omitempty"`

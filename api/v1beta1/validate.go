@@ -98,6 +98,7 @@ func (s *FunctionMeshSpec) validateLinks(path *field.Path) field.ErrorList {
 	seen := make(map[link]int)
 	for i, c := range s.Connections {
 		at := path.Index(i)
+		errs = append(errs, c.Retry.validate(at.Child("retry"))...)
 		if c.From == "" {
 			errs = append(errs, field.Required(at.Child("from"), "name the function whose output travels"))
 		}
@@ -106,6 +107,7 @@ func (s *FunctionMeshSpec) validateLinks(path *field.Path) field.ErrorList {
 		}
 		if c.From != "" && KubeName(c.From) == KubeName(c.To) {
 			errs = append(errs, field.Invalid(at.Child("to"), c.To, "is linked to itself"))
+			continue
 		}
 		l := link{KubeName(c.From), KubeName(c.To), strings.TrimSpace(c.Condition)}
 		if first, ok := seen[l]; ok && c.From != "" && c.To != "" {
@@ -113,7 +115,6 @@ func (s *FunctionMeshSpec) validateLinks(path *field.Path) field.ErrorList {
 		} else {
 			seen[l] = i
 		}
-		errs = append(errs, c.Retry.validate(at.Child("retry"))...)
 	}
 	return errs
 }

@@ -138,10 +138,29 @@ func load(path string, opts Options, read func(string) ([]byte, error), glob fun
 		problems = append(problems, b.compile(ds.others)...)
 	}
 	problems.Sort()
+	problems = once(problems)
 	if len(problems.Errors()) > 0 {
 		b.Plan = nil
 	}
 	return b, problems
+}
+
+// once drops what is said before of the same place: what an alias repeats.
+func once(problems mesh.Problems) mesh.Problems {
+	type key struct {
+		at            place
+		field, saying string
+	}
+	seen := make(map[key]bool)
+	return slices.DeleteFunc(problems, func(p mesh.Problem) bool {
+		k := key{place{p.File, p.Line, p.Column}, p.Path[strings.LastIndexByte(p.Path, '.')+1:], p.Message}
+		if p.Line == 0 {
+			return false
+		}
+		twice := seen[k]
+		seen[k] = true
+		return twice
+	})
 }
 
 func readProblem(path string, err error) mesh.Problem {

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
-	"strconv"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -109,7 +106,7 @@ func parse(file string, data []byte) ([]*node, mesh.Problems) {
 		c := converter{file: file, open: make(map[*yaml.Node]bool)}
 		n := c.convert(&y, "", 0)
 		problems = append(problems, c.problems...)
-		if n.kind != null {
+		if n.kind != null && !c.full {
 			docs = append(docs, n)
 		}
 	}
@@ -231,34 +228,4 @@ func (n *node) lineOf(key string) int {
 		}
 	}
 	return 0
-}
-
-var yamlLine = regexp.MustCompile(`(?s)^yaml: (?:line (\d+): )?(.*)$`)
-
-// syntaxProblem turns an error of the YAML parser into a problem with a place,
-// and says in plain words what it most often means.
-func syntaxProblem(file string, data []byte, err error) mesh.Problem {
-	p := mesh.Problem{File: file, Message: err.Error()}
-	if m := yamlLine.FindStringSubmatch(p.Message); m != nil {
-		p.Message = m[2]
-		if line, err := strconv.Atoi(m[1]); err == nil {
-			p.Line, p.Column = line, 1
-		}
-	}
-	lines := strings.Split(string(data), "\n")
-	// The parser reports a tab on its own line or on the one before.
-	for _, at := range []int{p.Line, p.Line + 1} {
-		if at < 1 || at > len(lines) {
-			continue
-		}
-		line := lines[at-1]
-		indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
-		if tab := strings.IndexByte(indent, '\t'); tab >= 0 {
-			p.Line, p.Column = at, tab+1
-			p.Message, p.Hint = "a tab in the indentation", "YAML takes spaces only"
-			return p
-		}
-	}
-	p.Message = "not YAML: " + p.Message
-	return p
 }
