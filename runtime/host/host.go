@@ -48,7 +48,10 @@ func New(opts Options, functions ...Function) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{opts: opts, token: []byte(token), log: opts.Logger, sink: newSink(opts.Sink, token, opts.Transport)}
+	h := &Host{opts: opts, token: []byte(token), log: opts.Logger}
+	if h.sink, err = newSink(opts.Sink, token, opts.Transport); err != nil {
+		return nil, err
+	}
 	if h.log == nil {
 		h.log = slog.Default()
 	}

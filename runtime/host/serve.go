@@ -53,7 +53,7 @@ func (h *Host) Serve(ctx context.Context, ln net.Listener) error {
 		err = h.waitHijacked(grace)
 	}
 	if h.sink != nil {
-		h.sink.client.CloseIdleConnections()
+		h.sink.close()
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		cut()

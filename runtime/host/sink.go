@@ -24,16 +24,23 @@ const sinkTimeout = 10 * time.Second
 
 // sink posts events to K_SINK. Its URL holds the function's token, so errors
 // never show it.
+//
+// It is on the way of every HTTP-triggered call that emits, so it speaks to the
+// transport itself: redirects and cookies have no place here.
 type sink struct {
-	url    string
-	token  string
-	client *http.Client
+	url       *url.URL
+	token     string
+	transport http.RoundTripper
 }
 
 // newSink returns nil for no URL. transport may be nil.
-func newSink(url, token string, transport http.RoundTripper) *sink {
-	if url == "" {
-		return nil
+func newSink(raw, token string, transport http.RoundTripper) (*sink, error) {
+	if raw == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%s is no URL", contract.EnvSink)
 	}
 	if transport == nil {
 		transport = &http.Transport{
@@ -43,14 +50,16 @@ func newSink(url, token string, transport http.RoundTripper) *sink {
 			MaxIdleConnsPerHost: 1024,
 			IdleConnTimeout:     90 * time.Second,
 			DisableCompression:  true,
-			ForceAttemptHTTP2:   false,
 		}
 	}
-	return &sink{url: url, token: token, client: &http.Client{
-		Transport:     transport,
-		Timeout:       sinkTimeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	return &sink{url: u, token: token, transport: transport}, nil
+}
+
+// close drops idle connections.
+func (s *sink) close() {
+	if t, ok := s.transport.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
 }
 
 // send makes what an HTTP-triggered call emitted durable. Where trying again
@@ -75,17 +84,26 @@ func (h *Host) send(ctx context.Context, f *mounted, c *call.Call, emits []call.
 }
 
 func (s *sink) post(ctx context.Context, c *call.Call, body []byte) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(body))
-	if err != nil {
-		return errors.New("the sink's URL is broken")
-	}
-	req.Header["Content-Type"] = []string{contract.TypeEventBatch}
+	ctx, cancel := context.WithTimeout(ctx, sinkTimeout)
+	defer cancel()
+	header := make(http.Header, 3)
+	header["Content-Type"] = []string{contract.TypeEventBatch}
+	// Nothing is sent for a header without values, but it tells the transport
+	// that it may post again if an idle connection turns out to be closed: the
+	// events carry ids.
+	header[contract.HeaderIdempotencyKey] = nil
 	if c.Span.IsValid() {
-		req.Header[contract.HeaderTraceParent] = []string{traceParent(c.Span)}
+		header[contract.HeaderTraceParent] = []string{traceParent(c.Span)}
 	}
-	resp, err := s.client.Do(req)
+	req := &http.Request{
+		Method: http.MethodPost, URL: s.url, Host: s.url.Host, Header: header,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
+		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil },
+	}
+	resp, err := s.transport.RoundTrip(req.WithContext(ctx))
 	if err != nil {
-		return &call.Failure{Status: http.StatusServiceUnavailable, After: time.Second, Err: s.redact(err)}
+		return &call.Failure{Status: http.StatusServiceUnavailable, After: time.Second, Err: s.redact(fmt.Errorf("the sink cannot be reached: %w", err))}
 	}
 	defer func() { _ = resp.Body.Close() }()
 	answer, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10)) // only for the error's text
@@ -118,11 +136,8 @@ func (s *sink) refusal(resp *http.Response, body []byte) error {
 	}
 }
 
-// redact takes the URL and the token out of an error.
+// redact takes the token out of an error.
 func (s *sink) redact(err error) error {
-	if u, ok := errors.AsType[*url.Error](err); ok {
-		err = fmt.Errorf("the sink cannot be reached: %w", u.Err)
-	}
 	if text := err.Error(); s.token != "" && strings.Contains(text, s.token) {
 		return errors.New(strings.ReplaceAll(text, s.token, "…"))
 	}
