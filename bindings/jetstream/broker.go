@@ -1,0 +1,334 @@
+package jetstream
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/cloudevents/sdk-go/v2/event"
+	"github.com/nats-io/nats.go"
+	js "github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/weftmesh/weft/mesh/delivery"
+)
+
+const (
+	// consumerName of every queue's one durable consumer.
+	consumerName = "dispatcher"
+	// ackWait is how long the server waits for a sign of life of an event that
+	// it handed out.
+	ackWait = 3 * delivery.ProgressInterval
+	// publishTimeout bounds one publish whose context has no end.
+	publishTimeout = 10 * time.Second
+)
+
+// Broker implements delivery.Broker. The queues of one mesh may be used by
+// many Brokers at once.
+type Broker struct {
+	nc    *nats.Conn
+	js    js.JetStream
+	opts  Options
+	names names
+	log   *slog.Logger
+
+	mu     sync.Mutex
+	queues map[string]*queue
+	closed chan struct{}
+	once   sync.Once
+
+	dead  *deadLetters
+	state *state
+	clean *janitor
+}
+
+var _ delivery.Broker = (*Broker)(nil)
+
+// queue is what a Broker knows about a declared queue.
+type queue struct {
+	name, stream, subject string
+	consumer              js.Consumer
+	attempts              attempts
+}
+
+// Connect uses the server at the other end of nc, which must have JetStream.
+// Close leaves nc open.
+func Connect(ctx context.Context, nc *nats.Conn, opts Options) (*Broker, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return newBroker(ctx, nc, opts)
+}
+
+func newBroker(ctx context.Context, nc *nats.Conn, opts Options) (*Broker, error) {
+	j, err := js.New(nc)
+	if err != nil {
+		return nil, fmt.Errorf("jetstream: %w", err)
+	}
+	b := &Broker{
+		nc: nc, js: j, opts: opts, names: opts.names(), log: opts.Logger,
+		queues: make(map[string]*queue), closed: make(chan struct{}),
+	}
+	b.clean = newJanitor(b)
+	if b.dead, err = newDeadLetters(ctx, b); err != nil {
+		return nil, err
+	}
+	if b.state, err = newState(ctx, b); err != nil {
+		return nil, err
+	}
+	go b.clean.run()
+	return b, nil
+}
+
+// Declare implements delivery.Broker.
+func (b *Broker) Declare(ctx context.Context, queues ...string) error {
+	var g errgroup.Group
+	g.SetLimit(4)
+	for _, name := range queues {
+		if !plainToken(name) {
+			return fmt.Errorf("queue %q: a name is letters, digits, hyphens and underscores", name)
+		}
+		b.mu.Lock()
+		known := b.queues[name] != nil
+		b.mu.Unlock()
+		if known {
+			continue
+		}
+		g.Go(func() error {
+			q, err := b.declare(ctx, name)
+			if err != nil {
+				return fmt.Errorf("queue %s: %w", name, b.mean(err))
+			}
+			b.mu.Lock()
+			b.queues[name] = q
+			b.mu.Unlock()
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+func (b *Broker) declare(ctx context.Context, name string) (*queue, error) {
+	q := &queue{name: name, stream: b.names.queueStream(name), subject: b.names.queueSubject(name)}
+	stream, err := b.ensureStream(ctx, js.StreamConfig{
+		Name:       q.stream,
+		Subjects:   []string{q.subject},
+		Retention:  js.LimitsPolicy,
+		Discard:    js.DiscardNew,
+		MaxBytes:   b.opts.MaxBytes,
+		Duplicates: b.opts.DedupWindow,
+	})
+	if err != nil {
+		return nil, err
+	}
+	q.consumer, err = stream.Consumer(ctx, consumerName)
+	if errors.Is(err, js.ErrConsumerNotFound) {
+		q.consumer, err = stream.CreateOrUpdateConsumer(ctx, js.ConsumerConfig{
+			Durable:       consumerName,
+			AckPolicy:     js.AckExplicitPolicy,
+			AckWait:       ackWait,
+			MaxDeliver:    -1,
+			MaxAckPending: -1,
+			DeliverPolicy: js.DeliverAllPolicy,
+		})
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := b.state.loadAttempts(ctx, q); err != nil {
+		return nil, err
+	}
+	return q, nil
+}
+
+// ensureStream creates a stream, or changes the fields that Weft sets.
+func (b *Broker) ensureStream(ctx context.Context, cfg js.StreamConfig) (js.Stream, error) {
+	cfg.Storage, cfg.Replicas, cfg.AllowDirect = js.FileStorage, b.opts.Replicas, b.opts.Replicas == 1
+	s, err := b.js.Stream(ctx, cfg.Name)
+	if errors.Is(err, js.ErrStreamNotFound) {
+		return b.js.CreateStream(ctx, cfg)
+	}
+	if err != nil {
+		return nil, err
+	}
+	is := s.CachedInfo().Config
+	want := is
+	want.Subjects, want.Discard, want.MaxBytes, want.Duplicates = cfg.Subjects, cfg.Discard, cfg.MaxBytes, cfg.Duplicates
+	want.MaxMsgsPerSubject, want.AllowDirect = cfg.MaxMsgsPerSubject, cfg.AllowDirect
+	if want.MaxBytes == 0 {
+		want.MaxBytes = -1
+	}
+	if want.MaxMsgsPerSubject == 0 {
+		want.MaxMsgsPerSubject = -1
+	}
+	if want.Duplicates == 0 {
+		want.Duplicates = is.Duplicates
+	}
+	if reflect.DeepEqual(is, want) {
+		return s, nil
+	}
+	return b.js.UpdateStream(ctx, want)
+}
+
+func (b *Broker) queue(name string) (*queue, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if q := b.queues[name]; q != nil {
+		return q, nil
+	}
+	return nil, fmt.Errorf("queue %s: %w", name, delivery.ErrNotFound)
+}
+
+// Publish implements delivery.Broker.
+func (b *Broker) Publish(ctx context.Context, queue string, e *event.Event) error {
+	msg, err := toMessage(b.names.queueSubject(queue), e, 1)
+	if err != nil {
+		return err
+	}
+	msg.Header[headerMsgID] = []string{messageID(e.Source(), e.ID())}
+	_, err = b.publish(ctx, msg)
+	if errors.Is(err, delivery.ErrQueueFull) {
+		b.clean.hurry(queue)
+	}
+	return err
+}
+
+// publish stores a message and returns its sequence.
+func (b *Broker) publish(ctx context.Context, msg *nats.Msg) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	resp, err := b.nc.RequestMsgWithContext(ctx, msg)
+	if err != nil {
+		return 0, b.mean(err)
+	}
+	var ack pubAck
+	if !ack.parse(resp.Data) {
+		if err := json.Unmarshal(resp.Data, &ack); err != nil {
+			return 0, fmt.Errorf("answer of the server: %w", err)
+		}
+	}
+	if ack.Error != nil {
+		return 0, b.mean(ack.Error)
+	}
+	return ack.Seq, nil
+}
+
+// pubAck answers a publish.
+type pubAck struct {
+	Error *js.APIError `json:"error"`
+	Seq   uint64       `json:"seq"`
+}
+
+// parse reads the one shape that a successful publish has,
+// {"stream":"S","seq":N} with more after it, without reflection.
+func (a *pubAck) parse(data []byte) bool {
+	const key = `"seq":`
+	if !bytes.HasPrefix(data, []byte(`{"stream":`)) {
+		return false
+	}
+	i := bytes.Index(data, []byte(key))
+	if i < 0 {
+		return false
+	}
+	n := uint64(0)
+	digits := 0
+	for _, c := range data[i+len(key):] {
+		if c < '0' || c > '9' {
+			break
+		}
+		n = n*10 + uint64(c-'0')
+		digits++
+	}
+	a.Seq = n
+	return digits > 0 && digits < 20
+}
+
+// Error codes of the server's API that the client has no names for.
+const (
+	codeStoreFailed      = 10077
+	codeMessageTooLarge  = 10054
+	codeWrongLastSeq     = 10071
+	codeWrongLastSeqKeep = 10164
+	codeNotEnabled       = 10076
+	codeInsufficient     = 10023
+	codeStorageExceeded  = 10047
+)
+
+// mean translates an error of client or server into what delivery knows.
+func (b *Broker) mean(err error) error {
+	var api *js.APIError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &api):
+		switch api.ErrorCode {
+		case codeStoreFailed:
+			if isFull(api.Description) {
+				return delivery.ErrQueueFull
+			}
+			return fmt.Errorf("the event could not be stored (is the disk full?): %s", api.Description)
+		case codeMessageTooLarge:
+			return fmt.Errorf("%w: %s", delivery.ErrTooLarge, api.Description)
+		case codeInsufficient, codeStorageExceeded, codeNotEnabled:
+			return fmt.Errorf("the queues take nothing at present (is the disk full?): %s", api.Description)
+		}
+		return err
+	case errors.Is(err, nats.ErrMaxPayload):
+		return fmt.Errorf("%w: more than the server's %d bytes", delivery.ErrTooLarge, b.nc.MaxPayload())
+	case errors.Is(err, nats.ErrNoResponders):
+		return fmt.Errorf("the queue does not exist or takes nothing at present: %w", err)
+	case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrConnectionDraining):
+		return delivery.ErrClosed
+	}
+	return err
+}
+
+// isFull tells a queue at its bound from a disk that fails.
+func isFull(description string) bool {
+	return description == "maximum bytes exceeded" || description == "maximum messages exceeded" ||
+		description == "maximum messages per subject exceeded"
+}
+
+// Stats implements delivery.Broker.
+func (b *Broker) Stats(ctx context.Context, queue string) (delivery.Stats, error) {
+	q, err := b.queue(queue)
+	if err != nil {
+		return delivery.Stats{}, err
+	}
+	info, err := q.consumer.Info(ctx)
+	if err != nil {
+		return delivery.Stats{}, fmt.Errorf("queue %s: %w", queue, b.mean(err))
+	}
+	s := delivery.Stats{Waiting: int(info.NumPending), InFlight: info.NumAckPending} //nolint:gosec // counts
+	if s.Waiting+s.InFlight > 0 {
+		stream, err := b.js.Stream(ctx, q.stream)
+		if err == nil {
+			if m, err := stream.GetMsg(ctx, info.AckFloor.Stream+1, js.WithGetMsgSubject(q.subject)); err == nil {
+				s.Oldest = m.Time
+			}
+		}
+	}
+	return s, nil
+}
+
+// DeadLetters implements delivery.Broker.
+func (b *Broker) DeadLetters() delivery.DeadLetters { return b.dead }
+
+// Shared implements delivery.Broker.
+func (b *Broker) Shared() delivery.Shared { return b.state }
+
+// Close implements delivery.Broker.
+func (b *Broker) Close() error {
+	b.once.Do(func() {
+		close(b.closed)
+		b.clean.stop()
+	})
+	return nil
+}

@@ -1,0 +1,183 @@
+package jetstream
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	js "github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	// sweeps is how often in a dedup window the janitor looks.
+	sweeps = 6
+	// nearFull is the share of its bound from which a queue gives up its
+	// acknowledged events before the dedup window is over, in percent.
+	nearFull = 80
+	// idleSweeps is how many sweeps a queue that no event passed is left alone
+	// by: others may use it too.
+	idleSweeps = 6
+)
+
+// janitor purges acknowledged events once they are older than the dedup
+// window. It never purges an event that is not acknowledged.
+type janitor struct {
+	b    *Broker
+	quit chan struct{}
+	gone chan struct{}
+	now  chan struct{}
+
+	mu     sync.Mutex
+	active map[string]bool
+	urgent map[string]bool
+	past   map[string]*history
+}
+
+func newJanitor(b *Broker) *janitor {
+	return &janitor{
+		b: b, quit: make(chan struct{}), gone: make(chan struct{}), now: make(chan struct{}, 1),
+		active: make(map[string]bool), urgent: make(map[string]bool), past: make(map[string]*history),
+	}
+}
+
+// history tells the age of events by when the janitor saw them first.
+type history struct {
+	marks []mark
+	skip  int
+}
+
+// mark: at that time, last was the newest event.
+type mark struct {
+	at   time.Time
+	last uint64
+}
+
+// olderThan returns the newest event that is known to be older than t.
+func (h *history) olderThan(t time.Time) uint64 {
+	seq := uint64(0)
+	for len(h.marks) > 0 && !h.marks[0].at.After(t) {
+		seq = h.marks[0].last
+		if len(h.marks) > 1 && !h.marks[1].at.After(t) {
+			h.marks = h.marks[1:]
+			continue
+		}
+		break
+	}
+	return seq
+}
+
+// settled notes that an event of the queue was acknowledged.
+func (j *janitor) settled(queue string) {
+	j.mu.Lock()
+	j.active[queue] = true
+	j.mu.Unlock()
+}
+
+// hurry asks for a sweep at once: the queue is full.
+func (j *janitor) hurry(queue string) {
+	j.mu.Lock()
+	j.urgent[queue] = true
+	j.mu.Unlock()
+	select {
+	case j.now <- struct{}{}:
+	default:
+	}
+}
+
+func (j *janitor) stop() {
+	close(j.quit)
+	<-j.gone
+}
+
+func (j *janitor) run() {
+	defer close(j.gone)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		select {
+		case <-j.quit:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	ticker := time.NewTicker(j.b.opts.DedupWindow / sweeps)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-j.quit:
+			return
+		case <-j.now:
+			j.sweep(ctx, time.Now(), true)
+		case now := <-ticker.C:
+			j.sweep(ctx, now, false)
+		}
+	}
+}
+
+// sweep looks at every queue, or only at those that are urgent.
+func (j *janitor) sweep(ctx context.Context, now time.Time, urgentOnly bool) {
+	j.b.mu.Lock()
+	queues := make([]*queue, 0, len(j.b.queues))
+	for _, q := range j.b.queues {
+		queues = append(queues, q)
+	}
+	j.b.mu.Unlock()
+	for _, q := range queues {
+		j.mu.Lock()
+		h := j.past[q.name]
+		if h == nil {
+			h = &history{}
+			j.past[q.name] = h
+		}
+		urgent, active := j.urgent[q.name], j.active[q.name]
+		delete(j.urgent, q.name)
+		delete(j.active, q.name)
+		j.mu.Unlock()
+		if urgentOnly && !urgent {
+			continue
+		}
+		if !active && !urgent && h.skip > 0 {
+			h.skip--
+			continue
+		}
+		left, err := j.clean(ctx, q, h, now, urgent)
+		if err != nil && ctx.Err() == nil {
+			j.b.log.Debug("queue cannot be swept", "queue", q.name, "error", err)
+		}
+		h.skip = 0
+		if !left {
+			h.skip = idleSweeps
+		}
+	}
+}
+
+// clean purges what may go from one queue; it reports whether acknowledged
+// events are left that have to wait.
+func (j *janitor) clean(ctx context.Context, q *queue, h *history, now time.Time, urgent bool) (left bool, err error) {
+	stream, err := j.b.js.Stream(ctx, q.stream)
+	if err != nil {
+		return true, err
+	}
+	st := stream.CachedInfo().State
+	consumer, err := q.consumer.Info(ctx)
+	if err != nil {
+		return true, err
+	}
+	floor := consumer.AckFloor.Stream
+	h.marks = append(h.marks, mark{at: now, last: st.LastSeq})
+	upTo := min(floor, h.olderThan(now.Add(-j.b.opts.DedupWindow)))
+	if st.Bytes > uint64(j.b.opts.MaxBytes)/100*nearFull || urgent { //nolint:gosec // positive
+		if upTo < floor && floor >= st.FirstSeq && st.Msgs > 0 {
+			j.b.log.Warn("queue is nearly full: repeated events may be routed twice, as acknowledged ones are dropped before the dedup window is over",
+				"queue", q.name, "bytes", st.Bytes, "bound", j.b.opts.MaxBytes)
+		}
+		upTo = floor
+	}
+	if st.Msgs > 0 && upTo >= st.FirstSeq {
+		// Purges what is before the sequence given.
+		if err := stream.Purge(ctx, js.WithPurgeSequence(upTo+1)); err != nil {
+			return true, err
+		}
+	}
+	return st.Msgs > 0 && floor > upTo, nil
+}

@@ -1,0 +1,118 @@
+package jetstream
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+)
+
+// Server is a Broker with a NATS server of its own inside the process. It
+// listens on no port.
+type Server struct {
+	*Broker
+	srv  *server.Server
+	opts Options
+	done chan struct{}
+}
+
+// maxStore is the server's bound over all queues: none, as each has its own
+// and a full disk is a case of its own.
+const maxStore = 1 << 50
+
+// Start runs a server on opts.Dir, which must belong to no other, and connects
+// to it. It returns once queues can be declared.
+func Start(ctx context.Context, opts Options) (*Server, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	interval, always, err := opts.syncInterval()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("queue directory: %w", err)
+	}
+	log := &serverLog{log: opts.Logger.With("component", "nats")}
+	srv, err := server.NewServer(&server.Options{
+		ServerName:             "weft-" + opts.Mesh,
+		DontListen:             true,
+		NoSigs:                 true,
+		JetStream:              true,
+		StoreDir:               opts.Dir,
+		SyncInterval:           interval,
+		SyncAlways:             always,
+		JetStreamMaxMemory:     16 << 20,
+		JetStreamMaxStore:      maxStore,
+		MaxPayload:             int32(min(opts.MaxEvent+headerRoom, 64<<20)), //nolint:gosec // bounded
+		MaxPending:             64 << 20,
+		NoSystemAccount:        true,
+		DisableJetStreamBanner: true,
+		DisableShortFirstPing:  true,
+		PingInterval:           time.Hour,
+		WriteDeadline:          time.Minute,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("embedded NATS server: %w", err)
+	}
+	srv.SetLoggerV2(log, false, false, false)
+	srv.Start()
+	s := &Server{srv: srv, opts: opts, done: make(chan struct{})}
+	if !srv.ReadyForConnections(readyWait(ctx)) {
+		s.stop()
+		return nil, fmt.Errorf("embedded NATS server on %s did not get ready: %w", opts.Dir, log.errors("no reason given"))
+	}
+	if !srv.JetStreamEnabled() {
+		s.stop()
+		return nil, fmt.Errorf("queues in %s cannot be opened: %w; move the directory away to start empty, or bring it back from a copy", opts.Dir, log.errors("JetStream is off"))
+	}
+	if err := log.begun(); err != nil {
+		s.stop()
+		return nil, fmt.Errorf("queues in %s are damaged: %w; bring the directory back from a copy, or move it away to start empty", opts.Dir, err)
+	}
+	nc, err := nats.Connect("", nats.InProcessServer(srv), nats.Name("weft"),
+		nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond), nats.PingInterval(time.Hour),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			opts.Logger.Warn("connection to the queues", "error", err)
+		}))
+	if err != nil {
+		s.stop()
+		return nil, fmt.Errorf("connect to the embedded NATS server: %w", err)
+	}
+	s.Broker, err = newBroker(ctx, nc, opts)
+	if err != nil {
+		nc.Close()
+		s.stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+// headerRoom is for the attributes of an event at its bound.
+const headerRoom = 64 << 10
+
+func readyWait(ctx context.Context) time.Duration {
+	if t, ok := ctx.Deadline(); ok {
+		return time.Until(t)
+	}
+	return time.Minute
+}
+
+// NATS returns the server, for those who add listeners or accounts to it.
+func (s *Server) NATS() *server.Server { return s.srv }
+
+// Close disconnects and stops the server, with all files synced.
+func (s *Server) Close() error {
+	err := s.Broker.Close()
+	s.stop()
+	return err
+}
+
+func (s *Server) stop() {
+	s.srv.Shutdown()
+	s.srv.WaitForShutdown()
+}
