@@ -119,6 +119,8 @@ func (c *call) readBody() bool {
 		c.body, c.whole = body, true
 		return true
 	}
+	// The function may answer while it still reads.
+	_ = http.NewResponseController(c.w).EnableFullDuplex() // HTTP/2 always can
 	c.r.Body = http.MaxBytesReader(c.w, c.r.Body, limit)
 	if c.e.takesErrors {
 		c.kept = &keeper{ReadCloser: c.r.Body}

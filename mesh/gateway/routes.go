@@ -190,21 +190,21 @@ func compareTargets(a, b *target) int {
 
 // matches says whether the path fits the route.
 func (x *target) matches(path string) bool {
-	rest := path[1:]
+	rest, more := path[1:], true
 	for _, s := range x.segments {
+		if !more {
+			return false
+		}
 		if s.kind == anyRest {
 			return true
 		}
-		part, after, more := strings.Cut(rest, "/")
+		var part string
+		part, rest, more = strings.Cut(rest, "/")
 		if s.kind == literal && part != s.text || s.kind == anySegment && part == "" {
 			return false
 		}
-		if !more {
-			after = "\x00" // no further segment, which no path has
-		}
-		rest = after
 	}
-	return rest == "\x00"
+	return !more
 }
 
 // find returns the target of a request; if there is none, the methods that
