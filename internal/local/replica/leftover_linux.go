@@ -33,11 +33,14 @@ func statFields(pid int) []string {
 // leftOver says whether the process, or one that it started and that is still
 // in its group, runs the service.
 func leftOver(pid int, start, service string) bool {
-	if is := startTime(pid); is != "?" {
-		return is == start && serves(pid, service)
+	switch is := startTime(pid); {
+	case is != "?" && is != start:
+		return false
+	case is == start && serves(pid, service):
+		return true
 	}
-	// The leader is gone, but as long as its group has members the kernel
-	// does not give its pid away.
+	// The leader is gone or dying (then its environment is gone), but as long
+	// as its group has members the kernel does not give its pid away.
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
 		return false

@@ -121,25 +121,26 @@ func (p *pool) suspect(r *replica) {
 		}
 		// Out of the way of calls, though not by wish: lost counts it.
 		r.suspect = true
-		r.reason = fmt.Sprintf("does not listen at %s any more", r.url)
-		if r.process != nil {
-			select {
-			case <-r.process.done:
-				r.reason = ""
-			default:
-				go func() {
-					// A process that is dying says so by itself.
-					select {
-					case <-r.process.done:
-					case <-time.After(drainOutput):
-						r.process.stop(p.m.opts.Grace, p.m.hurry)
-					}
-				}()
-			}
+		if r.process == nil {
+			r.quiet()
 			return
 		}
-		r.quiet()
+		go r.giveUp()
 	}()
+}
+
+// giveUp ends a process that does not listen any more. One that is dying is
+// left to say why by itself.
+func (r *replica) giveUp() {
+	select {
+	case <-r.process.done:
+		return
+	case <-time.After(drainOutput):
+	}
+	r.pool.mu.Lock()
+	r.reason = fmt.Sprintf("stopped listening at %s", r.url)
+	r.pool.mu.Unlock()
+	r.process.stop(r.pool.m.opts.Grace, r.pool.m.hurry)
 }
 
 // attach takes the server at the revision's url as a replica.
