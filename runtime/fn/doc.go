@@ -36,7 +36,9 @@
 // [HTTP] functions are http.Handlers. Deliveries are POST requests in the
 // CloudEvents binary mode; [Event] has the event. Small answers are held back
 // until the handler returns, so that what it emits is durable before its client
-// has the answer. Answers of more than 64 KiB and flushed ones stream.
+// has the answer. Answers of more than 64 KiB and flushed ones stream. An answer
+// that sets no Content-Type, and is a JSON object or array, gets
+// application/json: links see its fields.
 //
 // # Errors
 //

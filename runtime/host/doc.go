@@ -1,6 +1,6 @@
 // Package host is the HTTP server under a function: it receives deliveries and
-// plain requests, calls the function, and answers as the engine's contract
-// asks (docs/contract.md).
+// plain requests, calls the function, and answers as the contract between
+// engines and functions asks.
 //
 // Authors use runtime/fn, whose Main runs a Host. Use this package to serve
 // functions from a main of your own:

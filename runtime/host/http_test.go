@@ -276,6 +276,10 @@ func TestHTTPAnswerUnchanged(t *testing.T) {
 			_, _ = rw.WriteString("HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\nhello\n")
 			must(t, rw.Flush())
 			must(t, conn.Close())
+		case "/json":
+			_, _ = io.WriteString(w, "\n[1]\n")
+		case "/html":
+			_, _ = io.WriteString(w, "<!DOCTYPE html>")
 		case "/token":
 			_, _ = fmt.Fprintf(w, "%d", len(r.Header["Weft-Token"]))
 		default:
@@ -321,6 +325,12 @@ func TestHTTPAnswerUnchanged(t *testing.T) {
 	}
 	if _, body, _ := get("/token", "Weft-Token", "s3cret"); body != "0" {
 		t.Errorf("the handler sees the token")
+	}
+	if resp, _, err := get("/json"); err != nil || resp.Header.Get("Content-Type") != "application/json" {
+		t.Errorf("JSON without a content type: %v %v", resp.Header, err)
+	}
+	if resp, _, err := get("/html"); err != nil || resp.Header.Get("Content-Type") != "text/html; charset=utf-8" {
+		t.Errorf("HTML without a content type: %v %v", resp.Header, err)
 	}
 	if resp, body, err := get("/", "Range", "bytes=2-4"); err != nil || resp.StatusCode != 206 || body != "234" || resp.ContentLength != 3 {
 		t.Errorf("range: %d %q %v", resp.StatusCode, body, err)

@@ -60,6 +60,7 @@ func writeBody(w http.ResponseWriter, contentType string, body []byte) error {
 // emits the same ids.
 func (f *mounted) outgoing(c *call.Call, emits []call.Emit) []event.Event {
 	events := make([]event.Event, len(emits))
+	id := idOf(c)
 	parent := ""
 	if c.Span.IsValid() {
 		parent = traceParent(c.Span)
@@ -67,7 +68,7 @@ func (f *mounted) outgoing(c *call.Call, emits []call.Emit) []event.Event {
 	state := c.Span.TraceState().String()
 	for i := range emits {
 		events[i] = emits[i].Event
-		ctx := f.complete(c, &events[i], i)
+		ctx := f.complete(id, &events[i], i)
 		ctx.Extensions = maps.Clone(ctx.Extensions)
 		if ctx.Extensions == nil {
 			ctx.Extensions = make(map[string]any, 3)
@@ -85,23 +86,34 @@ func (f *mounted) outgoing(c *call.Call, emits []call.Emit) []event.Event {
 
 // events makes events of a Func's output.
 func (f *mounted) events(c *call.Call, out *Output) []event.Event {
+	id := idOf(c)
 	if len(out.Events) == 0 {
 		contentType := out.ContentType
 		e := event.Event{Context: &event.EventContextV1{DataContentType: &contentType}, DataEncoded: out.Body, DataBase64: !wire.IsJSON(contentType)}
-		f.complete(c, &e, 0)
+		f.complete(id, &e, 0)
 		return []event.Event{e}
 	}
 	events := make([]event.Event, len(out.Events))
 	for i := range events {
 		events[i] = out.Events[i]
-		f.complete(c, &events[i], i)
+		f.complete(id, &events[i], i)
 	}
 	return events
 }
 
-// complete gives an event the id and source of its place in a call, and a type
-// if it has none. The context it returns is the event's own copy.
-func (f *mounted) complete(c *call.Call, e *event.Event, i int) *event.EventContextV1 {
+// idOf identifies a call's input. A plain request that came past the gateway
+// has no id, and gets one.
+func idOf(c *call.Call) string {
+	if c.EventID != "" {
+		return c.EventID
+	}
+	return newTrace().TraceID().String()
+}
+
+// complete gives an event the id and source of its place in the call with
+// input id, and a type if it has none. The context it returns is the event's
+// own copy.
+func (f *mounted) complete(id string, e *event.Event, i int) *event.EventContextV1 {
 	ctx := &event.EventContextV1{}
 	if e.Context != nil {
 		ctx = e.Context.AsV1()
@@ -110,7 +122,7 @@ func (f *mounted) complete(c *call.Call, e *event.Event, i int) *event.EventCont
 			ctx = &copied
 		}
 	}
-	ctx.ID = c.EventID + "/" + strconv.Itoa(i)
+	ctx.ID = id + "/" + strconv.Itoa(i)
 	ctx.Source = types.URIRef{URL: f.source}
 	if ctx.Type == "" {
 		ctx.Type = f.typ

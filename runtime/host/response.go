@@ -2,7 +2,9 @@ package host
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"maps"
 	"net"
@@ -239,7 +241,11 @@ func (r *response) conclude(emits []call.Emit, failure error) error {
 		}
 	}
 	r.copyHeader(len(emits))
-	if h := r.w.Header(); len(r.buf) > 0 && h["Content-Length"] == nil && h["Transfer-Encoding"] == nil && h["Trailer"] == nil {
+	h := r.w.Header()
+	if _, ok := h["Content-Type"]; !ok && isObject(r.buf) {
+		h["Content-Type"] = []string{contract.TypeJSON}
+	}
+	if len(r.buf) > 0 && h["Content-Length"] == nil && h["Transfer-Encoding"] == nil && h["Trailer"] == nil {
 		h["Content-Length"] = []string{strconv.Itoa(len(r.buf))}
 	}
 	r.w.WriteHeader(r.status)
@@ -248,6 +254,13 @@ func (r *response) conclude(emits []call.Emit, failure error) error {
 	}
 	r.trailers()
 	return nil
+}
+
+// isObject says whether an answer without a content type is a JSON object or
+// array. net/http would call it text/plain, and links would see a string.
+func isObject(b []byte) bool {
+	b = bytes.TrimLeft(b, " \t\r\n")
+	return len(b) > 0 && (b[0] == '{' || b[0] == '[') && json.Valid(b)
 }
 
 // copyHeader gives the answer the handler's headers. Weft-Emitted is the

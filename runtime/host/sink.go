@@ -68,9 +68,6 @@ func (h *Host) send(ctx context.Context, f *mounted, c *call.Call, emits []call.
 	if h.sink == nil {
 		return fmt.Errorf("the function emitted to %s, and there is no %s to send it to: run it under `weft up`", emits[0].To, contract.EnvSink)
 	}
-	if c.EventID == "" { // called past the gateway
-		c.EventID = newTrace().TraceID().String()
-	}
 	body, err := wire.MarshalBatch(f.outgoing(c, emits))
 	if err != nil {
 		return fmt.Errorf("emit: %w", err)

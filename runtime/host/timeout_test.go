@@ -17,8 +17,7 @@ import (
 
 func TestTimeout(t *testing.T) {
 	type outcome struct {
-		ctx, cause error
-		emit       error
+		ctx, emit error
 	}
 	cases := map[string]struct {
 		reason   string
