@@ -306,13 +306,18 @@ func (b *Broker) Stats(ctx context.Context, queue string) (delivery.Stats, error
 	if err != nil {
 		return delivery.Stats{}, fmt.Errorf("queue %s: %w", queue, b.mean(err))
 	}
-	s := delivery.Stats{Waiting: int(info.NumPending), InFlight: info.NumAckPending} //nolint:gosec // counts
+	stream, err := b.js.Stream(ctx, q.stream)
+	if err != nil {
+		return delivery.Stats{}, fmt.Errorf("queue %s: %w", queue, b.mean(err))
+	}
+	// The consumer's own count of what is pending runs behind the stream.
+	s := delivery.Stats{InFlight: info.NumAckPending}
+	if newest := stream.CachedInfo().State.LastSeq; newest > info.Delivered.Stream {
+		s.Waiting = int(newest - info.Delivered.Stream) //nolint:gosec // a count
+	}
 	if s.Waiting+s.InFlight > 0 {
-		stream, err := b.js.Stream(ctx, q.stream)
-		if err == nil {
-			if m, err := stream.GetMsg(ctx, info.AckFloor.Stream+1, js.WithGetMsgSubject(q.subject)); err == nil {
-				s.Oldest = m.Time
-			}
+		if m, err := stream.GetMsg(ctx, info.AckFloor.Stream+1, js.WithGetMsgSubject(q.subject)); err == nil {
+			s.Oldest = m.Time
 		}
 	}
 	return s, nil

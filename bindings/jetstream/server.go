@@ -16,7 +16,6 @@ type Server struct {
 	*Broker
 	srv  *server.Server
 	opts Options
-	done chan struct{}
 }
 
 // maxStore is the server's bound over all queues: none, as each has its own
@@ -61,7 +60,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	}
 	srv.SetLoggerV2(log, false, false, false)
 	srv.Start()
-	s := &Server{srv: srv, opts: opts, done: make(chan struct{})}
+	s := &Server{srv: srv, opts: opts}
 	if !srv.ReadyForConnections(readyWait(ctx)) {
 		s.stop()
 		return nil, fmt.Errorf("embedded NATS server on %s did not get ready: %w", opts.Dir, log.errors("no reason given"))
@@ -92,6 +91,9 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	return s, nil
 }
 
+// flushWait bounds the wait for what is still to be written at the end.
+const flushWait = 5 * time.Second
+
 // headerRoom is for the attributes of an event at its bound.
 const headerRoom = 64 << 10
 
@@ -108,6 +110,9 @@ func (s *Server) NATS() *server.Server { return s.srv }
 // Close disconnects and stops the server, with all files synced.
 func (s *Server) Close() error {
 	err := s.Broker.Close()
+	// Acknowledgements are on their way without anyone waiting for them.
+	_ = s.nc.FlushTimeout(flushWait)
+	s.nc.Close()
 	s.stop()
 	return err
 }
