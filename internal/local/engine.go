@@ -283,6 +283,7 @@ func (e *engine) openParts(b *source.Bundle) (err error) {
 	if e.broker, err = openBroker(e.data.file(dirJetStream), b.Plan, e.opts, e.log); err != nil {
 		return err
 	}
+	e.onClose(e.sweep) // after the broker has closed
 	e.onClose(e.broker.Close)
 	e.recorder = telemetry.NewRecorder(b.Plan)
 	e.recorder.SetSources(telemetry.Sources{Queues: e.queueStats, DeadLetters: e.deadLetters, Replicas: e.replicas})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime/debug"
 	"syscall"
 	"time"
@@ -122,6 +123,23 @@ func (e *engine) removeQueues(ctx context.Context) error {
 	}
 	if err := e.broker.Remove(ctx); err != nil {
 		return fmt.Errorf("removing the queues: %w", err)
+	}
+	return nil
+}
+
+// sweep removes what the server put aside to delete and had no time for.
+func (e *engine) sweep() error {
+	if !e.delete.Load() {
+		return nil
+	}
+	dirs, err := filepath.Glob(filepath.Join(e.data.file(dirJetStream), "*", "*", "streams", ".WEFT_*"))
+	if err != nil {
+		return err
+	}
+	for _, dir := range dirs {
+		if err := os.RemoveAll(dir); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -58,6 +58,9 @@ func parse(l Line) adminapi.LogEntry {
 	e.Message = take("msg", "message")
 	e.TraceID = take("trace_id", "traceId")
 	e.EventID = take("event_id", "eventId")
+	if name := take("function"); name != l.Function && name != "" {
+		fields["function"], _ = json.Marshal(name)
+	}
 	if len(fields) > 0 {
 		e.Fields, _ = json.Marshal(fields)
 	}
