@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -234,7 +235,7 @@ func TestConcurrencyAndLine(t *testing.T) {
 			}
 		})
 		for r.Status(r.f()).Queued == queued {
-			time.Sleep(time.Millisecond) // the line tells nobody of its length
+			runtime.Gosched() // the line tells nobody of its length
 		}
 	}
 	begin(1, context.Background())
@@ -503,6 +504,49 @@ func TestDebuggerMissing(t *testing.T) {
 	}
 	if _, err := New(Options{Plan: r.plan, Dir: "x", Data: t.TempDir(), Debug: []string{"nobody"}}); err == nil {
 		t.Error("an unknown function can be debugged")
+	}
+}
+
+// TestDebug has a script stand in for the debugger: it says that it listens,
+// and runs the function as if someone had connected and continued.
+func TestDebug(t *testing.T) {
+	bin := t.TempDir()
+	script := "#!/bin/sh\necho \"API server listening at: ${5#--listen=}\"\necho \"$1 $2 $3 $4\"\nexec \"$6\"\n"
+	if err := os.WriteFile(filepath.Join(bin, "dlv"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	r := newRig(t, setup{opts: Options{Debug: []string{"f"}, Idle: time.Millisecond}})
+	d := r.await(KindDebugging, 1)
+	if !strings.HasPrefix(d.Address, "127.0.0.1:") || d.PID == 0 {
+		t.Errorf("a debugger is to connect to %q of process %d", d.Address, d.PID)
+	}
+	e, err := r.Acquire(context.Background(), r.f())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !e.NoTimeout {
+		t.Error("calls of a function in the debugger have a timeout")
+	}
+	body, err := request(context.Background(), e, "/env")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(body, "WEFT_TIMEOUT") {
+		t.Error("the function itself has a timeout")
+	}
+	r.until("the debugger's arguments", func() bool {
+		return slices.Contains(r.lines, "exec --headless --accept-multiclient --api-version=2")
+	})
+	if s := r.Status(r.f()); s.State != "debugging" || s.Min != 1 || s.Max != 1 {
+		t.Errorf("status %+v", s)
+	}
+	// New code ends the debugger and starts another.
+	if err := r.SetCode(context.Background(), r.f(), Code{Binary: binaries[1]}); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.mustCall(r.f(), "/version"); got != "2" {
+		t.Errorf("after a change version %s answers", got)
 	}
 }
 
