@@ -115,6 +115,9 @@ func (r report) print(w io.Writer) error {
 			}
 			verdict = map[bool]string{true: "ok", false: "miss"}[ok]
 		}
+		if strings.HasPrefix(floor, "0 ") {
+			floor = "not measured"
+		}
 		fmt.Fprintf(t, "%s\t%g %s\t%s\t%s\t%s\t%s\n", name, value, unit, bound, verdict, floor, article)
 	}
 	zero := func(name string, n int) {
