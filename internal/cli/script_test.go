@@ -53,7 +53,7 @@ func TestErrors(t *testing.T) {
 }
 
 // waitLimit bounds how long a script waits for an engine, a state or a build.
-const waitLimit = 90 * time.Second
+const waitLimit = 20 * time.Second
 
 func params(t *testing.T, dir string) testscript.Params {
 	t.Helper()
