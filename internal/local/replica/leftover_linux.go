@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -41,20 +42,33 @@ func leftOver(pid int, start, service string) bool {
 	}
 	// The leader is gone or dying (then its environment is gone), but as long
 	// as its group has members the kernel does not give its pid away.
+	const group = 2
+	return slices.ContainsFunc(having(group, pid), func(member int) bool { return serves(member, service) })
+}
+
+// children returns the processes that a process has started.
+func children(pid int) []int {
+	const parent = 1
+	return having(parent, pid)
+}
+
+// having returns the processes with that number in a field of their stat.
+func having(field, number int) []int {
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
-		return false
+		return nil
 	}
+	var pids []int
 	for _, path := range stats {
-		member, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
 		if err != nil {
 			continue
 		}
-		if fields := statFields(member); len(fields) > 2 && fields[2] == strconv.Itoa(pid) && serves(member, service) {
-			return true
+		if fields := statFields(pid); len(fields) > field && fields[field] == strconv.Itoa(number) {
+			pids = append(pids, pid)
 		}
 	}
-	return false
+	return pids
 }
 
 func serves(pid int, service string) bool {

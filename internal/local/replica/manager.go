@@ -82,7 +82,8 @@ func (m *Manager) pool(f *mesh.Function) *pool { return m.pools[f.Index] }
 // not become ready, the old ones stay and the error (a
 // *delivery.UnavailableError) says why. If f has none, they are started when
 // needed (or at once for minReplicas and Debug), and SetCode returns without
-// waiting for them.
+// waiting for them. Code that is in force already changes nothing: a binary's
+// path names its content.
 func (m *Manager) SetCode(ctx context.Context, f *mesh.Function, c Code) error {
 	set := 0
 	for _, is := range []bool{c.Binary != "", len(c.Command) > 0, c.URL != ""} {

@@ -408,6 +408,12 @@ func TestReplace(t *testing.T) {
 	if s := r.Status(r.f()); s.Revision != "test-f-00002" || len(s.Replicas) != 2 {
 		t.Errorf("status %+v", s)
 	}
+	if err := r.SetCode(context.Background(), r.f(), Code{Binary: binaries[1]}); err != nil {
+		t.Fatal(err)
+	}
+	if s := r.Status(r.f()); s.Revision != "test-f-00002" {
+		t.Errorf("the same code is a new revision %s", s.Revision)
+	}
 	r.free(old, "old")
 	if got := <-answer; got != "freed 1" {
 		t.Errorf("the call in flight on the old revision got %q", got)

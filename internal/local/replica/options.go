@@ -29,6 +29,10 @@ type Code struct {
 	Source string
 }
 
+func (c Code) same(o Code) bool {
+	return c.Binary == o.Binary && c.URL == o.URL && c.Source == o.Source && slices.Equal(c.Command, o.Command)
+}
+
 // Locate returns the first that exists of the function's url, command, source
 // and ./functions/<kebab-name>, paths relative to root (the directory of the
 // mesh file). The error names all four.

@@ -27,6 +27,8 @@ type pool struct {
 	// for Prewarm, which is called often.
 	live   atomic.Int32
 	warmed atomic.Int64
+	// debuggee is the process that a debugger runs, 0 if none.
+	debuggee atomic.Int64
 
 	// setting serialises changes of code.
 	setting sync.Mutex
@@ -152,6 +154,11 @@ func (p *pool) setCode(ctx context.Context, c Code) error {
 	if p.stopping {
 		p.mu.Unlock()
 		return errStopped
+	}
+	if p.ready() > 0 && p.revision.code.same(c) {
+		p.building, p.broken = false, ""
+		p.mu.Unlock()
+		return nil
 	}
 	p.number++
 	next := &revision{name: fmt.Sprintf("%s-%05d", p.f.Service, p.number), code: c}

@@ -70,7 +70,14 @@ func (p *process) stop(grace time.Duration, now <-chan struct{}) {
 	<-p.done
 }
 
-func (p *process) kill() { signalGroup(p.pid, killSignal) }
+// kill ends the process and its group, and children that have left it: what
+// runs under a debugger has a group of its own and outlives it.
+func (p *process) kill() {
+	for _, pid := range children(p.pid) {
+		signalGroup(pid, killSignal)
+	}
+	signalGroup(p.pid, killSignal)
+}
 
 // ended says how the process ended, after done.
 func (p *process) ended() string {

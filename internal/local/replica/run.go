@@ -54,6 +54,9 @@ func (r *replica) run() {
 	}
 	<-proc.done
 	p.m.ledger.remove(proc.pid)
+	if cmd.debugger != "" {
+		p.m.ledger.remove(int(p.debuggee.Swap(0)))
+	}
 	p.m.conns.forget(address)
 	r.lost(r.epitaph(err), patient)
 }
@@ -90,6 +93,10 @@ func (r *replica) lines(cmd command) func(int, []byte) {
 	}
 	return func(pid int, line []byte) {
 		if strings.HasPrefix(string(line), debuggerListens) {
+			for _, child := range children(pid) {
+				p.m.ledger.add(child, p.f.Service)
+				p.debuggee.Store(int64(child))
+			}
 			p.m.opts.Logger.Info("waiting for a debugger", "function", p.f.Name, "connect", "dlv connect "+cmd.debugger)
 			p.event(Event{Kind: KindDebugging, Revision: r.revision.name, PID: pid, Address: cmd.debugger})
 		}
