@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
@@ -55,6 +56,8 @@ type queue struct {
 	name, stream, subject string
 	consumer              js.Consumer
 	attempts              attempts
+	// lastAck is where the latest acknowledgement went.
+	lastAck atomic.Pointer[string]
 }
 
 // Connect uses the server at the other end of nc, which must have JetStream.
@@ -133,7 +136,7 @@ func (b *Broker) declare(ctx context.Context, name string) (*queue, error) {
 		q.consumer, err = stream.CreateOrUpdateConsumer(ctx, js.ConsumerConfig{
 			Durable:       consumerName,
 			AckPolicy:     js.AckExplicitPolicy,
-			AckWait:       ackWait,
+			AckWait:       b.opts.ackWait,
 			MaxDeliver:    -1,
 			MaxAckPending: -1,
 			DeliverPolicy: js.DeliverAllPolicy,
@@ -202,6 +205,9 @@ func (b *Broker) Publish(ctx context.Context, queue string, e *event.Event) erro
 
 // publish stores a message and returns its sequence.
 func (b *Broker) publish(ctx context.Context, msg *nats.Msg) (uint64, error) {
+	if b.isClosed() {
+		return 0, delivery.ErrClosed
+	}
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
 	resp, err := b.nc.RequestMsgWithContext(ctx, msg)
@@ -334,6 +340,35 @@ func (b *Broker) Close() error {
 	b.once.Do(func() {
 		close(b.closed)
 		b.clean.stop()
+		b.flush()
 	})
 	return nil
+}
+
+// flush waits until the server has worked off what was sent without waiting
+// for an answer. It takes acknowledgements in order, so that it is enough to
+// have one more answered, a heartbeat that changes nothing.
+func (b *Broker) flush() {
+	ctx, cancel := context.WithTimeout(context.Background(), flushWait)
+	defer cancel()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, q := range b.queues {
+		if last := q.lastAck.Load(); last != nil {
+			_, _ = b.nc.RequestWithContext(ctx, *last, progress)
+		}
+	}
+	_ = b.nc.FlushWithContext(ctx)
+}
+
+// flushWait bounds the wait for what is still to be written at the end.
+const flushWait = 5 * time.Second
+
+func (b *Broker) isClosed() bool {
+	select {
+	case <-b.closed:
+		return true
+	default:
+		return false
+	}
 }

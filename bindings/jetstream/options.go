@@ -37,6 +37,8 @@ type Options struct {
 	Replicas int
 	// Logger; slog.Default() if nil.
 	Logger *slog.Logger
+
+	ackWait time.Duration // shortened by tests
 }
 
 // Defaults of Options.
@@ -60,6 +62,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.MaxEvent <= 0 {
 		o.MaxEvent = defaultMaxEvent
+	}
+	if o.ackWait <= 0 {
+		o.ackWait = ackWait
 	}
 	if o.Replicas <= 0 {
 		o.Replicas = 1

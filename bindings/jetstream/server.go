@@ -91,9 +91,6 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	return s, nil
 }
 
-// flushWait bounds the wait for what is still to be written at the end.
-const flushWait = 5 * time.Second
-
 // headerRoom is for the attributes of an event at its bound.
 const headerRoom = 64 << 10
 
@@ -110,8 +107,6 @@ func (s *Server) NATS() *server.Server { return s.srv }
 // Close disconnects and stops the server, with all files synced.
 func (s *Server) Close() error {
 	err := s.Broker.Close()
-	// Acknowledgements are on their way without anyone waiting for them.
-	_ = s.nc.FlushTimeout(flushWait)
 	s.nc.Close()
 	s.stop()
 	return err

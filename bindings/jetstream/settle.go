@@ -68,6 +68,7 @@ func (d *inHand) Ack(ctx context.Context) error {
 	if err := d.respond(ackMsg); err != nil {
 		return err
 	}
+	d.q.lastAck.Store(&d.reply)
 	d.b.clean.settled(d.q.name)
 	if d.attempts > 0 {
 		return d.b.state.dropAttempts(ctx, d.q, d.seq)

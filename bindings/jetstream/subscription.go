@@ -134,6 +134,7 @@ func (s *subscription) Fetch(ctx context.Context, most int) ([]delivery.Delivery
 		case <-lost.C:
 			s.forget()
 			lost.Reset(pullExpires + pullGrace)
+		case <-s.b.closed:
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
@@ -154,7 +155,7 @@ func (s *subscription) take(most int) []*nats.Msg {
 // ask sends a request if the open ones bring less than half of what there is
 // room for: under load a request then stands for many events.
 func (s *subscription) ask(most int) error {
-	if s.closed || s.isClosed() {
+	if s.closed || s.b.isClosed() {
 		return delivery.ErrClosed
 	}
 	if err := s.err; err != nil {
@@ -180,15 +181,6 @@ func (s *subscription) ask(most int) error {
 	s.owed += n
 	s.asked = time.Now()
 	return nil
-}
-
-func (s *subscription) isClosed() bool {
-	select {
-	case <-s.b.closed:
-		return true
-	default:
-		return false
-	}
 }
 
 // forget gives up open requests that should have ended by now: the server went

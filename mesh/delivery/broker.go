@@ -86,7 +86,7 @@ type Delivery interface {
 
 // ProgressInterval is how often Progress must be called at least; the ack wait
 // of a broker must be at least three times that.
-const ProgressInterval = 10 * time.Second
+const ProgressInterval = 5 * time.Second
 
 // Stats counts what is in a queue.
 type Stats struct {

@@ -1,0 +1,447 @@
+package brokertest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cloudevents/sdk-go/v2/event"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/weftmesh/weft/mesh/delivery"
+)
+
+func roundTrip(t *testing.T, s Suite) {
+	big := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
+	cases := map[string]struct {
+		reason string
+		change func(e *event.Event)
+	}{
+		"Plain":     {"an event as it is", func(*event.Event) {}},
+		"NoData":    {"an event need not have data", func(e *event.Event) { e.DataEncoded = nil }},
+		"Unicode":   {"attributes are any Unicode", func(e *event.Event) { e.SetSubject("Größe 100 % \"ゼロ\" 🧵"); e.SetExtension("who", "Žofie") }},
+		"Schema":    {"a data schema is kept", func(e *event.Event) { e.SetDataSchema("https://example.com/a?b=c") }},
+		"Extension": {"extensions of Weft's and others", func(e *event.Event) { e.SetExtension("weftfrom", "a"); e.SetExtension("n", "7") }},
+		"Binary": {"data is any bytes", func(e *event.Event) {
+			e.SetDataContentType("image/png")
+			e.DataEncoded, e.DataBase64 = []byte{0, 1, 0xff, '\r', '\n'}, true
+		}},
+		"Charset": {"parameters of the content type are kept", func(e *event.Event) { e.SetDataContentType("text/plain; charset=utf-8") }},
+		"Big":     {"a megabyte fits", func(e *event.Event) { e.SetDataContentType("text/plain"); e.DataEncoded = big }},
+	}
+	b := open(t, s)
+	sub := b.subscribe()
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			want := newEvent(name)
+			tc.change(want)
+			before := time.Now().Add(-time.Minute)
+			if err := b.Publish(b.ctx(), "q", want); err != nil {
+				t.Fatalf("%s: %v", tc.reason, err)
+			}
+			d := b.one(sub)
+			if diff := cmp.Diff(*want, *d.Event()); diff != "" {
+				t.Errorf("%s: -want +got\n%s", tc.reason, diff)
+			}
+			if d.Attempts() != 0 || d.Enqueued().Before(before) {
+				t.Errorf("%s: attempts %d, enqueued %v", tc.reason, d.Attempts(), d.Enqueued())
+			}
+			b.ack(d)
+		})
+	}
+	b.empty()
+}
+
+func restart(t *testing.T, s Suite) {
+	b := open(t, s)
+	all := ids("e", 100)
+	b.publish(all...)
+	ds := b.take(b.subscribe(), 50)
+	b.ack(ds[:40]...)
+	b.restart()
+	got := idsOf(b.take(b.subscribe(), 60))
+	want := slices.Clone(all)
+	for _, d := range ds[:40] {
+		want = slices.DeleteFunc(want, func(id string) bool { return id == d.Event().ID() })
+	}
+	slices.Sort(want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("what was not acknowledged comes again, the rest does not: -want +got\n%s", diff)
+	}
+}
+
+func dedup(t *testing.T, s Suite) {
+	b := open(t, s)
+	b.publish("a", "a", "b", "a")
+	other := newEvent("a")
+	other.SetSource("/elsewhere")
+	if err := b.Publish(b.ctx(), "q", other); err != nil {
+		t.Fatal(err)
+	}
+	sub := b.subscribe()
+	ds := b.take(sub, 3)
+	b.ack(ds...)
+	if diff := cmp.Diff([]string{"a", "a", "b"}, idsOf(ds)); diff != "" {
+		t.Errorf("source and id together identify an event: -want +got\n%s", diff)
+	}
+	b.publish("a", "c")
+	if id := b.one(sub).Event().ID(); id != "c" {
+		t.Errorf("%s came; an acknowledged event is known until the window is over", id)
+	}
+}
+
+func dedupRestart(t *testing.T, s Suite) {
+	b := open(t, s)
+	b.publish("a", "b")
+	sub := b.subscribe()
+	b.ack(b.one(sub))
+	b.restart()
+	b.publish("a", "b", "c")
+	if diff := cmp.Diff([]string{"b", "c"}, idsOf(b.take(b.subscribe(), 2))); diff != "" {
+		t.Errorf("a restart forgets no id: -want +got\n%s", diff)
+	}
+}
+
+func release(t *testing.T, s Suite) {
+	b := open(t, s)
+	b.publish("a")
+	sub := b.subscribe()
+	for range 3 {
+		d := b.one(sub)
+		if d.Attempts() != 0 {
+			t.Fatalf("attempts = %d after Release", d.Attempts())
+		}
+		if err := d.Release(b.ctx()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.ack(b.one(sub))
+	b.empty()
+}
+
+func retry(t *testing.T, s Suite) {
+	b := open(t, s)
+	b.publish("bad")
+	sub := b.subscribe()
+	if err := b.one(sub).Retry(b.ctx(), 200*time.Millisecond, 1); err != nil {
+		t.Fatal(err)
+	}
+	b.publish("good")
+	d := b.one(sub)
+	if d.Event().ID() != "good" {
+		t.Fatalf("%s came first: an event in its pause must not block others", d.Event().ID())
+	}
+	b.ack(d)
+	for attempts := 1; attempts < 4; attempts++ {
+		d := b.one(sub)
+		if d.Event().ID() != "bad" || d.Attempts() != attempts {
+			t.Fatalf("%s with %d attempts, want bad with %d", d.Event().ID(), d.Attempts(), attempts)
+		}
+		if err := d.Retry(b.ctx(), time.Millisecond, attempts+1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d = b.one(sub)
+	if err := d.Release(b.ctx()); err != nil {
+		t.Fatal(err)
+	}
+	if d = b.one(sub); d.Attempts() != 4 {
+		t.Errorf("attempts = %d, want 4: Release spends none and forgets none", d.Attempts())
+	}
+	b.ack(d)
+	b.empty()
+}
+
+func attemptsRestart(t *testing.T, s Suite) {
+	b := open(t, s)
+	b.publish("a", "b")
+	sub := b.subscribe()
+	for _, d := range b.take(sub, 2) {
+		if err := d.Retry(b.ctx(), time.Millisecond, 2); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.restart()
+	for _, d := range b.take(b.subscribe(), 2) {
+		if d.Attempts() != 2 {
+			t.Errorf("%s has %d attempts after a restart, want 2", d.Event().ID(), d.Attempts())
+		}
+		b.ack(d)
+	}
+	b.empty()
+}
+
+func attemptsShared(t *testing.T, s Suite) {
+	b := open(t, s)
+	b.publish("a")
+	one, two := b.subscribe(), b.subscribe()
+	if err := b.one(one).Retry(b.ctx(), 0, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := one.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if d := b.one(two); d.Attempts() != 1 {
+		t.Errorf("attempts = %d with another subscription, want 1", d.Attempts())
+	}
+}
+
+func outOfOrder(t *testing.T, s Suite) {
+	b := open(t, s)
+	b.publish(ids("e", 20)...)
+	ds := b.take(b.subscribe(), 20)
+	slices.Reverse(ds)
+	b.ack(ds[:19]...)
+	last := ds[19].Event().ID()
+	b.restart()
+	d := b.one(b.subscribe())
+	if d.Event().ID() != last {
+		t.Errorf("%s came, want %s: each acknowledgement is for one event", d.Event().ID(), last)
+	}
+	b.ack(d)
+	b.empty()
+}
+
+func progress(t *testing.T, s Suite) {
+	b := open(t, s, Options{AckWait: time.Second})
+	b.publish("a")
+	sub := b.subscribe()
+	d := b.one(sub)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	var beats sync.WaitGroup
+	beats.Go(func() {
+		for tick := time.NewTicker(50 * time.Millisecond); ctx.Err() == nil; <-tick.C {
+			if err := d.Progress(context.Background()); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	if ds, err := sub.Fetch(ctx, 1); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("came again while in progress: %v, %v", ds, err)
+	}
+	beats.Wait()
+	if again := b.one(sub); again.Event().ID() != "a" {
+		t.Errorf("%s came", again.Event().ID())
+	}
+}
+
+func competing(t *testing.T, s Suite) {
+	b := open(t, s)
+	const n = 500
+	var mu sync.Mutex
+	seen := make(map[string]int)
+	ctx, cancel := context.WithCancel(b.ctx())
+	defer cancel()
+	var takers sync.WaitGroup
+	for range 4 {
+		sub := b.subscribe()
+		takers.Go(func() {
+			for {
+				ds, err := sub.Fetch(ctx, 16)
+				if err != nil {
+					return
+				}
+				for _, d := range ds {
+					if err := d.Ack(context.Background()); err != nil {
+						t.Error(err)
+					}
+					mu.Lock()
+					seen[d.Event().ID()]++
+					if len(seen) == n {
+						cancel()
+					}
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	var givers sync.WaitGroup
+	for g := range 4 {
+		givers.Go(func() {
+			for _, id := range ids(string(rune('a'+g)), n/4) {
+				if err := b.Publish(context.Background(), "q", newEvent(id)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	givers.Wait()
+	takers.Wait()
+	if len(seen) != n {
+		t.Errorf("%d of %d events came", len(seen), n)
+	}
+	for id, times := range seen {
+		if times != 1 {
+			t.Errorf("%s came %d times", id, times)
+		}
+	}
+}
+
+func fetchEnds(t *testing.T, s Suite) {
+	b := open(t, s)
+	sub := b.subscribe()
+	for i, id := range ids("e", 20) {
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan struct{})
+		var ds []delivery.Delivery
+		go func() {
+			defer close(done)
+			ds, _ = sub.Fetch(ctx, 1+i%3)
+		}()
+		b.publish(id)
+		cancel()
+		<-done
+		if len(ds) == 0 {
+			ds = b.take(sub, 1)
+		}
+		if ds[0].Event().ID() != id {
+			t.Fatalf("%s came, want %s", ds[0].Event().ID(), id)
+		}
+		b.ack(ds...)
+	}
+	b.empty()
+}
+
+func closeGivesBack(t *testing.T, s Suite) {
+	b := open(t, s)
+	one := b.subscribe()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	// What it asked for comes after nobody waits any more.
+	_, _ = one.Fetch(ctx, 10)
+	b.publish(ids("e", 10)...)
+	if err := one.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := one.Close(); err != nil {
+		t.Errorf("closing again: %v", err)
+	}
+	ds := b.take(b.subscribe(), 10)
+	b.ack(ds...)
+	b.empty()
+}
+
+func full(t *testing.T, s Suite) {
+	b := open(t, s, Options{MaxBytes: 256 << 10})
+	data := []byte(`"` + strings.Repeat("x", 10<<10) + `"`)
+	var err error
+	n := 0
+	for ; err == nil && n < 100; n++ {
+		e := newEvent("e" + ids("", 101)[n])
+		e.DataEncoded = data
+		err = b.Publish(b.ctx(), "q", e)
+	}
+	if !errors.Is(err, delivery.ErrQueueFull) {
+		t.Fatalf("after %d events: %v, want ErrQueueFull", n, err)
+	}
+	n--
+	sub := b.subscribe()
+	b.ack(b.take(sub, n)...)
+	b.until(func() (bool, string) {
+		err := b.Publish(b.ctx(), "q", newEvent("after"))
+		return err == nil, "full with everything acknowledged"
+	})
+	if id := b.one(sub).Event().ID(); id != "after" {
+		t.Errorf("%s came", id)
+	}
+}
+
+func tooLarge(t *testing.T, s Suite) {
+	b := open(t, s)
+	e := newEvent("huge")
+	e.DataEncoded = make([]byte, 65<<20)
+	if err := b.Publish(b.ctx(), "q", e); !errors.Is(err, delivery.ErrTooLarge) {
+		t.Errorf("65 MiB: %v, want ErrTooLarge", err)
+	}
+	b.publish("small")
+}
+
+func unknownQueue(t *testing.T, s Suite) {
+	b := open(t, s)
+	if err := b.Publish(b.ctx(), "nowhere", newEvent("a")); err == nil {
+		t.Error("publish to a queue that nobody declared succeeded")
+	}
+	if _, err := b.Subscribe(b.ctx(), "nowhere"); !errors.Is(err, delivery.ErrNotFound) {
+		t.Errorf("subscribe: %v, want ErrNotFound", err)
+	}
+	if _, err := b.Stats(b.ctx(), "nowhere"); !errors.Is(err, delivery.ErrNotFound) {
+		t.Errorf("stats: %v, want ErrNotFound", err)
+	}
+}
+
+func declareTwice(t *testing.T, s Suite) {
+	b := open(t, s)
+	b.publish("a")
+	if err := b.Declare(b.ctx(), "q", "p"); err != nil {
+		t.Fatal(err)
+	}
+	if id := b.one(b.subscribe()).Event().ID(); id != "a" {
+		t.Errorf("%s came", id)
+	}
+}
+
+func manyQueues(t *testing.T, s Suite) {
+	b := open(t, s)
+	names := ids("queue-", 50)
+	names = append(names, "dead", "state", "shared")
+	if err := b.Declare(b.ctx(), names...); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if err := b.Publish(b.ctx(), name, newEvent("for-"+name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range names {
+		sub, err := b.Subscribe(b.ctx(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := b.one(sub)
+		if d.Event().ID() != "for-"+name {
+			t.Errorf("queue %s gave %s", name, d.Event().ID())
+		}
+		b.ack(d)
+		if err := sub.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func stats(t *testing.T, s Suite) {
+	b := open(t, s)
+	b.publish(ids("e", 10)...)
+	sub := b.subscribe()
+	ds := b.take(sub, 4)
+	b.ack(ds[0])
+	b.until(func() (bool, string) {
+		st, err := b.Broker.Stats(b.ctx(), "q")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return st.Waiting == 6 && st.InFlight == 3 && !st.Oldest.IsZero(), cmp.Diff(delivery.Stats{Waiting: 6, InFlight: 3}, st)
+	})
+}
+
+func closed(t *testing.T, s Suite) {
+	b := open(t, s)
+	sub := b.subscribe()
+	if err := b.Broker.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Broker.Close(); err != nil {
+		t.Errorf("closing again: %v", err)
+	}
+	if err := b.Publish(b.ctx(), "q", newEvent("a")); !errors.Is(err, delivery.ErrClosed) {
+		t.Errorf("publish: %v, want ErrClosed", err)
+	}
+	if _, err := sub.Fetch(b.ctx(), 1); !errors.Is(err, delivery.ErrClosed) {
+		t.Errorf("fetch: %v, want ErrClosed", err)
+	}
+}
