@@ -2,7 +2,6 @@ package builder
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -188,7 +187,18 @@ func (gr *group) build(ctx context.Context, root string) {
 		return err
 	})
 	if err := both.Wait(); err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
 		fail(err)
+		return
+	}
+	if packages.failed != "" {
+		// Nothing of the module can be loaded: its go.mod is wrong, or asks
+		// for another Go.
+		for _, t := range gr.targets {
+			t.err = t.compileError(strings.Split(packages.failed, "\n"), root)
+		}
 		return
 	}
 	var sound []*target
@@ -226,6 +236,3 @@ func sweep(output string) {
 		}
 	}
 }
-
-// errNoGo is wrapped by the SourceError of a machine without Go.
-var errNoGo = errors.New("there is no go command in PATH")

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -324,6 +325,64 @@ func TestBuildErrors(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestBuildModuleDoesNotLoad(t *testing.T) {
+	root := unpack(t, project)
+	write(t, filepath.Join(root, "go.mod"), "module example.com/shop\n\nrequire what\n")
+	reqs := requests(root, "one", "two", "alone")
+	reqs[0].Dir = filepath.Join(root, "functions/one")
+	rs := (&Go{Root: root}).Build(context.Background(), reqs...)
+	for _, r := range rs[:2] {
+		var ce *CompileError
+		if !errors.As(r.Err, &ce) || ce.Dir != "functions/"+r.Function || !strings.Contains(r.Err.Error(), "go.mod:3") || strings.Contains(r.Err.Error(), root) {
+			t.Errorf("%s: got %v", r.Function, r.Err)
+		}
+	}
+	if rs[2].Err != nil {
+		t.Errorf("a function of another module: %v", rs[2].Err)
+	}
+}
+
+func TestBuildEndsWithContextWhileItRuns(t *testing.T) {
+	root := unpack(t, project)
+	bin := t.TempDir()
+	write(t, filepath.Join(bin, "go"), "#!/bin/sh\necho $$ >>"+filepath.Join(bin, "started")+"\nexec sleep 60\n")
+	if err := os.Chmod(filepath.Join(bin, "go"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan Result)
+	go func() { done <- (&Go{Root: root}).Build(ctx, requests(root, "one")...)[0] }()
+	for {
+		if _, err := os.Stat(filepath.Join(bin, "started")); err == nil {
+			break
+		}
+		runtime.Gosched()
+	}
+	cancel()
+	if r := <-done; !errors.Is(r.Err, context.Canceled) {
+		t.Errorf("got %v", r.Err)
+	}
+}
+
+// FuzzRelative has any line of a compiler come through: its end unchanged, and
+// no path that leads out of the root made relative.
+func FuzzRelative(f *testing.F) {
+	for _, line := range []string{"./main.go:1:2: x", "a b.go:1: x", "/abs/x.go:1:2: y", "../../../x.go:1:1: z", "no colon", ":", "go: module.x: y"} {
+		f.Add(line)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		got := relative(line, "/root/module", "/root")
+		_, want, _ := strings.Cut(line, ":")
+		if !strings.HasSuffix(got, want) {
+			t.Errorf("%q became %q", line, got)
+		}
+		if strings.HasPrefix(got, "../") && !strings.HasPrefix(line, "../") {
+			t.Errorf("%q became %q", line, got)
+		}
+	})
 }
 
 // TestBuildBlamesDependents has a shared package fail: all that import it

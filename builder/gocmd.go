@@ -40,8 +40,12 @@ type goerror struct {
 	Pos, Err    string
 }
 
-// listing is the packages that targets are made from, by import path.
-type listing map[string]*gopackage
+// listing is the packages that targets are made from.
+type listing struct {
+	byPath map[string]*gopackage
+	// failed is what the go command said if it could list nothing.
+	failed string
+}
 
 // list asks the go command what targets are made from. Packages that do not
 // load are part of the answer.
@@ -51,24 +55,29 @@ func list(ctx context.Context, targets []*target) (listing, error) {
 		args = append(args, "-race")
 	}
 	stdout, stderr, err := targets[0].run(ctx, args, targets)
-	if err != nil {
-		return nil, fmt.Errorf("go list: %w: %s", err, strings.TrimSpace(string(stderr)))
+	packages := listing{byPath: make(map[string]*gopackage)}
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit) && len(stderr) > 0:
+		packages.failed = strings.TrimSpace(string(stderr))
+		return packages, nil
+	case err != nil:
+		return packages, fmt.Errorf("go list: %w", err)
 	}
-	packages := make(listing)
 	for dec := json.NewDecoder(bytes.NewReader(stdout)); ; {
 		var p gopackage
 		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
 			return packages, nil
 		} else if err != nil {
-			return nil, fmt.Errorf("go list: read its answer: %w", err)
+			return packages, fmt.Errorf("go list: read its answer: %w", err)
 		}
-		packages[p.ImportPath] = &p
+		packages.byPath[p.ImportPath] = &p
 	}
 }
 
 // of returns the target's own package, nil if it was not listed.
 func (l listing) of(t *target) *gopackage {
-	for _, p := range l {
+	for _, p := range l.byPath {
 		if p.Dir == t.dir {
 			return p
 		}
@@ -108,9 +117,9 @@ func (l listing) check(t *target, root string) error {
 	}
 	switch {
 	case len(lines) > 0:
-		return &CompileError{Function: t.req.Function, Dir: t.req.Dir, Lines: lines}
+		return &CompileError{Function: t.req.Function, Dir: t.shown, Lines: lines}
 	case p.Name != "main":
-		return &SourceError{Function: t.req.Function, Dir: t.req.Dir,
+		return &SourceError{Function: t.req.Function, Dir: t.shown,
 			Reason: fmt.Sprintf("it is package %s, not a main package", p.Name),
 			Hint:   "name it `package main` with a main function that ends in fn.Main()"}
 	}
@@ -170,7 +179,7 @@ func (t *target) compileError(lines []string, root string) error {
 	if len(lines) == 0 {
 		lines = []string{"the go command wrote no binary and said nothing"}
 	}
-	return &CompileError{Function: t.req.Function, Dir: t.req.Dir, Lines: lines}
+	return &CompileError{Function: t.req.Function, Dir: t.shown, Lines: lines}
 }
 
 // run starts the go command in the module of the targets, on their packages.

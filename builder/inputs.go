@@ -48,7 +48,7 @@ func (l listing) inputs(t *target) Inputs {
 	in := Inputs{Function: t.req.Function, Packages: []string{t.dir}}
 	modules := []string{t.module}
 	for _, path := range l.deps(t) {
-		p := l[path]
+		p := l.byPath[path]
 		if p == nil || p.Standard || p.Dir == "" || p.Module.fixed() {
 			continue
 		}

@@ -23,6 +23,8 @@ type target struct {
 	// dir is the source directory and module the directory of its go.mod,
 	// both without symbolic links.
 	dir, module string
+	// shown is dir as people know it: from the root, if it lies below.
+	shown string
 	// flags and env of the go command; key names both and the toolchain.
 	flags, env []string
 	key        string
@@ -30,13 +32,19 @@ type target struct {
 }
 
 func newTarget(root string, req Request, tool *toolchain) (*target, error) {
-	t := &target{req: req, tool: tool}
-	wrong := func(reason, hint string) error {
-		return &SourceError{Function: req.Function, Dir: req.Dir, Reason: reason, Hint: hint}
-	}
 	dir := req.Dir
 	if !filepath.IsAbs(dir) {
 		dir = filepath.Join(root, dir)
+	}
+	t := &target{req: req, tool: tool, shown: req.Dir}
+	for _, d := range []string{dir, resolved(dir)} {
+		if rel, err := filepath.Rel(root, d); err == nil && filepath.IsLocal(rel) {
+			t.shown = rel
+			break
+		}
+	}
+	wrong := func(reason, hint string) error {
+		return &SourceError{Function: req.Function, Dir: t.shown, Reason: reason, Hint: hint}
 	}
 	switch info, err := os.Stat(dir); {
 	case errors.Is(err, fs.ErrNotExist):
@@ -54,8 +62,7 @@ func newTarget(root string, req Request, tool *toolchain) (*target, error) {
 		return nil, wrong("there is no go.mod in it or above it", "run `go mod init` in the project's directory")
 	}
 	if tool.path == "" {
-		return nil, &SourceError{Function: req.Function, Dir: req.Dir, Reason: errNoGo.Error(),
-			Hint: "install Go from https://go.dev/dl, or give the function a command or url"}
+		return nil, wrong("there is no go command in PATH", "install Go from https://go.dev/dl, or give the function a command or url")
 	}
 	t.settle()
 	return t, nil

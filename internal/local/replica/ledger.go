@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 )
 
@@ -90,14 +92,21 @@ func (l *ledger) close() error {
 // the same processes: a pid may have been given away since.
 func endLeftovers(old []byte, logger *slog.Logger) {
 	for s := bufio.NewScanner(bytes.NewReader(old)); s.Scan(); {
-		var pid int
-		var start, service string
-		if n, err := fmt.Sscan(s.Text(), &pid, &start, &service); n != 3 || err != nil || pid <= 1 {
-			continue
-		}
-		if leftOver(pid, start, service) {
+		pid, start, service, ok := parseLedgerLine(s.Text())
+		if ok && leftOver(pid, start, service) {
 			logger.Warn("ending a process that a killed engine left behind", "pid", pid, "service", service)
 			signalGroup(pid, killSignal)
 		}
 	}
+}
+
+// parseLedgerLine is not ok for a torn line. No process of ours is 1, and the
+// groups 0 and 1 would be everybody's.
+func parseLedgerLine(line string) (pid int, start, service string, ok bool) {
+	fields := strings.Fields(line)
+	if len(fields) != 3 {
+		return 0, "", "", false
+	}
+	pid, err := strconv.Atoi(fields[0])
+	return pid, fields[1], fields[2], err == nil && pid > 1
 }
