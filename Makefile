@@ -8,6 +8,8 @@ GO ?= go
 # The checkout that a development build of weft stands for: projects made by
 # "weft new" refer to it.
 LDFLAGS := -X github.com/weftmesh/weft/internal/version.Source=$(CURDIR)
+# The samples that docs/ has a picture of.
+PICTURES := order-processing fan-out-join
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 
 ##@ Use
@@ -76,9 +78,13 @@ lint: ## staticcheck, pinned in hack/tools; staticcheck.conf says why each check
 	@$(GO) tool -modfile=hack/tools/go.mod staticcheck ./...
 
 .PHONY: generated
-generated:
+generated: build
 	@echo "check: generated files are current"
 	@hack/generate.sh --check
+	@for p in $(PICTURES); do \
+		bin/weft graph --file samples/$$p/mesh.yaml -o svg | cmp -s - docs/$$p.svg || \
+		{ echo "docs/$$p.svg is stale: run make generate"; exit 1; }; \
+	done
 
 .PHONY: cross
 cross:
@@ -93,8 +99,9 @@ imports:
 	@$(GO) test ./internal/architecture
 
 .PHONY: generate
-generate: ## Write generated files anew: deep copies, CRD, JSON Schema, the picture of the order mesh
+generate: build ## Write generated files anew: deep copies, CRD, JSON Schema, pictures of the samples
 	hack/generate.sh
+	@for p in $(PICTURES); do bin/weft graph --file samples/$$p/mesh.yaml -o svg >docs/$$p.svg; done
 
 .PHONY: clean
 clean: ## Remove what was built and what engines of the samples left

@@ -34,6 +34,7 @@ var levels = map[string]int{
 	"mesh":                  30,
 	"mesh/meshtest":         40,
 	"api":                   20,
+	"manifests":             25,
 	"runtime":               10,
 	"internal/wire":         2,
 	"internal/contract":     1,
