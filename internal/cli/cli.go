@@ -95,7 +95,7 @@ weft up`,
 			root.AddCommand(c)
 		}
 	}
-	add(groupAuthor, a.newCmd(), a.validateCmd(), a.schemaCmd())
+	add(groupAuthor, a.newCmd(), a.validateCmd(), a.graphCmd(), a.schemaCmd())
 	add(groupRun, a.upCmd(), a.invokeCmd(), a.deleteCmd(), a.doctorCmd())
 	add(groupObserve, a.getCmd(), a.topCmd(), a.logsCmd(), a.traceCmd(), a.dlqCmd())
 	add(groupOther, a.completionCmd(), a.versionCmd())

@@ -4,14 +4,17 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -81,6 +84,63 @@ func exitsMain() {
 	if got := strconv.Itoa(cmd.ProcessState.ExitCode()); got != os.Args[1] {
 		fatal(fmt.Errorf("exit code %s, want %s", got, os.Args[1]))
 	}
+}
+
+// reachesMain is the program "reaches FIELD FILE COMMAND…": it runs the
+// command until the number in that field of its output, a JSON object, is at
+// least the one in the file.
+func reachesMain() {
+	b, err := os.ReadFile(os.Args[2])
+	if err != nil {
+		fatal(err)
+	}
+	want, err := strconv.ParseFloat(strings.TrimSpace(string(b)), 64)
+	if err != nil {
+		fatal(err)
+	}
+	for deadline := time.Now().Add(waitLimit); ; time.Sleep(20 * time.Millisecond) {
+		out, _ := exec.Command(os.Args[3], os.Args[4:]...).Output() // it may fail until it no longer does
+		var object map[string]any
+		if json.Unmarshal(out, &object) == nil {
+			if got, ok := object[os.Args[1]].(float64); ok && got >= want {
+				return
+			}
+		}
+		if time.Now().After(deadline) {
+			os.Stdout.Write(out)
+			fatal(fmt.Errorf("%s did not reach %v within %s", os.Args[1], want, waitLimit))
+		}
+	}
+}
+
+// fillMain is the program "fill URL FILE": it posts bodies of 1 MiB until one
+// is refused, writes to the file how many were accepted, and prints how the
+// last was refused.
+func fillMain() {
+	body := `{"filling":"` + strings.Repeat("a", 1<<20) + `"}`
+	for n := range 1000 {
+		resp, err := http.Post(os.Args[1], "application/json", strings.NewReader(body))
+		if err != nil {
+			fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, resp.Body) // only the status counts
+		resp.Body.Close()
+		if resp.StatusCode/100 != 2 {
+			fmt.Printf("accepted=%d status=%d retry-after=%q\n", n, resp.StatusCode, resp.Header.Get("Retry-After"))
+			if err := os.WriteFile(os.Args[2], []byte(strconv.Itoa(n)), 0o600); err != nil {
+				fatal(err)
+			}
+			return
+		}
+	}
+	fatal(errors.New("nothing was refused"))
+}
+
+// notify returns the signals to end that this program gets from now on.
+func notify() chan os.Signal {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	return c
 }
 
 // faultyMain is a function, "faulty WAY": a server on $PORT without Weft's

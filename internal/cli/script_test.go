@@ -40,6 +40,9 @@ func TestMain(m *testing.M) {
 		"eventually":   eventuallyMain,
 		"exits":        exitsMain,
 		"fakeengine":   fakeEngineMain,
+		"smalldisk":    smallDiskMain,
+		"fill":         fillMain,
+		"reaches":      reachesMain,
 	})
 }
 
@@ -85,8 +88,8 @@ func params(t *testing.T, dir string) testscript.Params {
 		},
 		Condition: func(cond string) (bool, error) {
 			switch cond {
-			case "root":
-				return os.Geteuid() == 0, nil
+			case "smalldisk":
+				return canMount(), nil
 			case "ci":
 				return os.Getenv("CI") == "true", nil
 			}
@@ -94,8 +97,27 @@ func params(t *testing.T, dir string) testscript.Params {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"waitready": waitReady,
+			"waitgone":  waitGone,
 			"hold":      hold,
 		},
+	}
+}
+
+// waitGone waits until an engine has removed its run.json, which it does at its
+// end:
+//
+//	waitgone
+func waitGone(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: waitgone")
+	}
+	for deadline := time.Now().Add(waitLimit); ; time.Sleep(5 * time.Millisecond) {
+		if _, err := os.Stat(ts.MkAbs(filepath.Join(".weft", adminapi.RunFile))); errors.Is(err, os.ErrNotExist) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("the engine was still there after %s", waitLimit)
+		}
 	}
 }
 
