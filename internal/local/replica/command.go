@@ -54,7 +54,7 @@ func (p *pool) command(rev *revision, address string) (command, error) {
 	}
 	c.argv = []string{rev.code.Binary}
 	if p.debug {
-		dlv, err := findDelve()
+		dlv, err := FindDelve()
 		if err != nil {
 			return command{}, err
 		}
@@ -106,8 +106,9 @@ const (
 	debuggerListens = "API server listening at:"
 )
 
-// findDelve looks in PATH and where go install puts programs.
-func findDelve() (string, error) {
+// FindDelve looks for the debugger dlv in PATH and where go install puts
+// programs. The error says how to install it.
+func FindDelve() (string, error) {
 	if path, err := exec.LookPath("dlv"); err == nil {
 		return path, nil
 	}

@@ -147,7 +147,8 @@ func TestFailures(t *testing.T) {
 			if err := r.SetCode(context.Background(), r.f(), Code{Command: []string{"env", "MODE=", binaries[1]}}); err != nil {
 				t.Fatal(err)
 			}
-			if tc.opts.Env == nil {
+			// With so short a time to start in, a good one may fail as well.
+			if tc.opts.Env == nil && tc.opts.StartTimeout == 0 {
 				if got := r.mustCall(r.f(), "/version"); got != "2" {
 					t.Errorf("%s: the mended function answers %q", tc.reason, got)
 				}

@@ -49,6 +49,9 @@ func Locate(root string, f *mesh.Function) (Code, error) {
 	case f.Spec.URL != "":
 		return Code{URL: f.Spec.URL}, nil
 	case len(f.Spec.Command) > 0:
+		if _, err := lookProgram(f.Spec.Command[0], root); err != nil {
+			return Code{}, fmt.Errorf("function %s: its command %s is not on PATH; install it, or write its path from the directory of the mesh", f.Name, f.Spec.Command[0])
+		}
 		return Code{Command: f.Spec.Command}, nil
 	}
 	if info, err := os.Stat(dir); err == nil && info.IsDir() {
