@@ -29,8 +29,8 @@ const (
 )
 
 // maxCost bounds the work of one evaluation, in CEL's units of about one
-// operation each: some ten milliseconds.
-const maxCost = 1_000_000
+// operation each: some forty milliseconds.
+const maxCost = 100_000
 
 // maxText bounds the length of an expression: beyond it no one can read it.
 const maxText = 4096

@@ -24,7 +24,7 @@ func distance(a, b string) int {
 	s, t := []rune(a), []rune(b)
 	const longest = 128 // no name is that long; bounds the work on hostile input
 	if len(s) > longest || len(t) > longest {
-		return longest
+		return max(len(s), len(t))
 	}
 	rows := make([][]int, len(s)+1)
 	for i := range rows {

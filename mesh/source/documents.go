@@ -280,7 +280,7 @@ func (b *Bundle) decodeOthers(others []document, d *decoder) {
 		case kindComponent:
 			var c component
 			d.decode(doc.node, reflect.ValueOf(&c).Elem(), "")
-			b.documents[doc.name] = doc.node
+			b.documents[doc.name] = doc
 			b.Components = append(b.Components, c.inline())
 		case kindSubscription:
 			var s subscription

@@ -74,7 +74,7 @@ func (b *Bundle) checkComponents() mesh.Problems {
 			continue
 		}
 		path := mesh.PathOfComponent(c.Name)
-		if b.documents[c.Name] == nil {
+		if _, ok := b.documents[c.Name]; !ok {
 			i := slices.IndexFunc(b.Mesh.Spec.Components, func(o v1beta1.Component) bool { return o.Name == c.Name })
 			path = fmt.Sprintf("spec.components[%d]", i)
 		}

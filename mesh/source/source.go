@@ -55,7 +55,7 @@ type Bundle struct {
 
 	tree *node
 	// documents of components that are not inline, by name.
-	documents map[string]*node
+	documents map[string]document
 }
 
 // Load reads a mesh: path names its file, or a directory with a mesh.yaml.
@@ -91,7 +91,7 @@ func load(path string, opts Options, read func(string) ([]byte, error), glob fun
 		Secrets:    make(map[string]map[string][]byte),
 		ConfigMaps: make(map[string]map[string]string),
 		Dir:        filepath.Dir(path),
-		documents:  make(map[string]*node),
+		documents:  make(map[string]document),
 	}
 	var ds documents
 	files := []struct {
@@ -186,13 +186,8 @@ func (b *Bundle) compile(others []document) mesh.Problems {
 	problems := append(d.problems, od.problems...)
 
 	for _, c := range b.Mesh.Spec.Components {
-		node, ok := b.documents[c.Name]
-		if !ok {
-			continue
-		}
-		if !strings.Contains(filepath.ToSlash(node.at.file), dirLocal+"/") {
-			p := b.problem("spec.components", "component %q is declared here and in %s on line %d", c.Name, node.at.file, node.at.line)
-			problems = append(problems, p)
+		if doc, ok := b.documents[c.Name]; ok && doc.layer != layerLocal {
+			problems = append(problems, b.problem("spec.components", "component %q is declared here and in %s on line %d", c.Name, doc.at.file, doc.at.line))
 		}
 	}
 
@@ -204,7 +199,7 @@ func (b *Bundle) compile(others []document) mesh.Problems {
 	}
 	b.Plan = plan
 	for _, c := range b.Mesh.Spec.Components {
-		if b.documents[c.Name] == nil {
+		if _, ok := b.documents[c.Name]; !ok {
 			b.Components = append(b.Components, *c.DeepCopy())
 		}
 	}
@@ -246,7 +241,7 @@ func within(path, outer string) bool {
 // place gives a problem of the compiler its place in the files.
 func (b *Bundle) place(p mesh.Problem) mesh.Problem {
 	at := b.tree.locate(p.Path)
-	if name, rest, ok := mesh.ComponentPath(p.Path); ok && b.documents[name] != nil {
+	if name, rest, ok := mesh.ComponentPath(p.Path); ok && b.documents[name].node != nil {
 		switch field, _, _ := strings.Cut(rest, "["); field {
 		case "name":
 			rest = "metadata.name"
