@@ -39,7 +39,7 @@ func ReadRun(dir string) (Run, error) {
 	path := filepath.Join(dir, RunFile)
 	b, err := os.ReadFile(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 		return Run{}, ErrNoEngine
 	case err != nil:
 		return Run{}, err

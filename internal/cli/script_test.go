@@ -74,6 +74,7 @@ func params(t *testing.T, dir string) testscript.Params {
 			// The checkout for "weft new", the Go command's caches, and no
 			// network: what is not in the caches is a fault of the test.
 			e.Setenv("CHECKOUT", checkout)
+			e.Setenv("WEFT", programs(e, "weft"))
 			for k, v := range env {
 				e.Setenv(k, v)
 			}
@@ -119,6 +120,18 @@ func waitGone(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("the engine was still there after %s", waitLimit)
 		}
 	}
+}
+
+// programs returns the path of a program of TestMain's, for scripts that take
+// PATH away.
+func programs(e *testscript.Env, name string) string {
+	for _, dir := range filepath.SplitList(e.Getenv("PATH")) {
+		path := filepath.Join(dir, name)
+		if _, err := os.Stat(path); err == nil {
+			return path
+		}
+	}
+	return name
 }
 
 // goEnv is what the Go command needs to find its caches although HOME is the

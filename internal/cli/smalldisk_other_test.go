@@ -4,6 +4,8 @@ package cli_test
 
 import "errors"
 
-func smallDiskMain() { fatal(errors.New("this system has no namespaces to mount a small file system in")) }
+func smallDiskMain() {
+	fatal(errors.New("this system has no namespaces to mount a small file system in"))
+}
 
 func canMount() bool { return false }

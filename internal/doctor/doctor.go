@@ -17,6 +17,7 @@ import (
 
 	"github.com/weftmesh/weft/internal/adminapi"
 	"github.com/weftmesh/weft/internal/local"
+	"github.com/weftmesh/weft/internal/local/replica"
 	"github.com/weftmesh/weft/mesh/source"
 )
 
@@ -238,9 +239,9 @@ func files() Finding {
 }
 
 func debugger() Finding {
-	path, err := exec.LookPath("dlv")
+	path, err := replica.FindDelve()
 	if err != nil {
-		return warn("debugger", "dlv is not on PATH: weft up --debug needs it", "go install github.com/go-delve/delve/cmd/dlv@latest")
+		return warn("debugger", err.Error(), "only weft up --debug needs it")
 	}
 	return ok("debugger", "%s", path)
 }
