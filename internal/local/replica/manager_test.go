@@ -571,7 +571,8 @@ func TestLocate(t *testing.T) {
 		err    []string
 	}{
 		"URL":     {"url comes first", func(f *mesh.Function) { f.Spec.URL, f.Spec.Command = "http://x", []string{"y"} }, Code{URL: "http://x"}, nil},
-		"Command": {"then command", func(f *mesh.Function) { f.Spec.Command, f.Spec.Source = []string{"y"}, "other" }, Code{Command: []string{"y"}}, nil},
+		"Command": {"then command", func(f *mesh.Function) { f.Spec.Command, f.Spec.Source = []string{"sh", "-c"}, "other" }, Code{Command: []string{"sh", "-c"}}, nil},
+		"Missing": {"a command that is not there is an error at the start, not at the first call", func(f *mesh.Function) { f.Spec.Command = []string{"no-such-program"} }, Code{}, []string{"no-such-program", "PATH"}},
 		"Source":  {"then source", func(f *mesh.Function) { f.Spec.Source = "./other" }, Code{Source: filepath.Join(root, "other")}, nil},
 		"Default": {"then the directory of its name", func(*mesh.Function) {}, Code{Source: filepath.Join(root, "functions/f")}, nil},
 		"None":    {"the error names all four", func(f *mesh.Function) { f.KubeName = "g" }, Code{}, []string{"url", "command", "source", "./functions/g"}},
