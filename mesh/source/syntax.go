@@ -13,8 +13,9 @@ import (
 	"github.com/weftmesh/weft/mesh"
 )
 
-// maxSearch bounds how many lines are searched for the true place of a fault.
-const maxSearch = 500
+// maxSearch bounds how much is read, all attempts together, to find the true
+// place of a fault.
+const maxSearch = 8 << 20
 
 var (
 	yamlLine      = regexp.MustCompile(`(?s)^yaml: (?:line (\d+): )?(.*)$`)
@@ -66,9 +67,11 @@ func syntaxProblem(file string, data []byte, err error) mesh.Problem {
 // faultyLine finds the line whose reading makes the parser fail: it reports
 // the beginning of what it was reading then, which may be far above.
 func faultyLine(lines [][]byte, from int, message string) int {
-	end := min(len(lines), from+maxSearch)
-	for n := from; n <= end; n++ {
-		dec := yaml.NewDecoder(bytes.NewReader(bytes.Join(lines[:n], nil)))
+	read := 0
+	for n := from; n <= len(lines) && read < maxSearch; n++ {
+		text := bytes.Join(lines[:n], nil)
+		read += len(text)
+		dec := yaml.NewDecoder(bytes.NewReader(text))
 		for {
 			err := dec.Decode(new(yaml.Node))
 			if errors.Is(err, io.EOF) {
