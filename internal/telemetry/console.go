@@ -2,7 +2,6 @@ package telemetry
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"io"
@@ -128,14 +127,23 @@ func (c *Console) message(buf *bytes.Buffer, e adminapi.LogEntry) {
 		}
 	}
 	buf.WriteString(e.Message)
-	for _, f := range fieldsInOrder(e.Fields) {
-		buf.WriteByte(' ')
-		if c.color {
-			buf.WriteString("\x1b[2m" + f.name + "=\x1b[0m")
-		} else {
-			buf.WriteString(f.name + "=")
-		}
-		buf.WriteString(f.value)
+	if len(e.Fields) > 0 {
+		members(e.Fields, func(name, value []byte) {
+			buf.WriteByte(' ')
+			if c.color {
+				buf.WriteString("\x1b[2m")
+			}
+			buf.Write(name)
+			buf.WriteByte('=')
+			if c.color {
+				buf.WriteString("\x1b[0m")
+			}
+			if text, ok := jsonText(value); ok && text != "" && !strings.ContainsAny(text, " \"=\t\n") {
+				buf.WriteString(text)
+			} else {
+				buf.Write(value)
+			}
+		})
 	}
 	if e.TraceID != "" {
 		buf.WriteString(" trace=" + e.TraceID)
@@ -146,36 +154,4 @@ func functionColour(name string) string {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(name))
 	return palette[h.Sum32()%uint32(len(palette))]
-}
-
-type field struct{ name, value string }
-
-// fieldsInOrder flattens a JSON object one level deep; strings that need no
-// quotes lose them.
-func fieldsInOrder(raw json.RawMessage) []field {
-	if len(raw) == 0 {
-		return nil
-	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	if _, err := d.Token(); err != nil {
-		return nil
-	}
-	var fields []field
-	for d.More() {
-		name, err := d.Token()
-		if err != nil {
-			return fields
-		}
-		var value json.RawMessage
-		if d.Decode(&value) != nil {
-			return fields
-		}
-		text := string(value)
-		var s string
-		if json.Unmarshal(value, &s) == nil && s != "" && !strings.ContainsAny(s, " \"=\t\n") {
-			text = s
-		}
-		fields = append(fields, field{name: fmt.Sprint(name), value: text})
-	}
-	return fields
 }

@@ -26,45 +26,119 @@ type Line struct {
 }
 
 // parse makes an entry of a line: of slog's JSON it takes time, level, message
-// and ids, and all else is the message. Parsing happens when someone asks for
-// logs, not when they are written.
+// and ids, and all else is the message. Lines are kept as they are and parsed
+// when they are shown.
 func parse(l Line) adminapi.LogEntry {
 	e := adminapi.LogEntry{Time: l.Time, Level: "info", Function: l.Function, PID: l.PID}
-	if len(l.Text) == 0 || l.Text[0] != '{' {
+	if len(l.Text) == 0 || l.Text[0] != '{' || !json.Valid(l.Text) {
 		e.Message = string(l.Text)
 		return e
 	}
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(l.Text, &fields) != nil {
-		e.Message = string(l.Text)
-		return e
-	}
-	take := func(names ...string) string {
-		for _, name := range names {
-			var s string
-			if raw, ok := fields[name]; ok && json.Unmarshal(raw, &s) == nil {
-				delete(fields, name)
-				return s
+	var rest []byte
+	members(l.Text, func(name, value []byte) {
+		text, isText := jsonText(value)
+		if isText {
+			switch string(name) {
+			case "time", "ts", "timestamp":
+				if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
+					e.Time = t
+					return
+				}
+			case "level", "severity", "lvl":
+				e.Level = normalLevel(text)
+				return
+			case "msg", "message":
+				e.Message = text
+				return
+			case "trace_id", "traceId":
+				e.TraceID = text
+				return
+			case "event_id", "eventId":
+				e.EventID = text
+				return
+			case "function":
+				if text == l.Function {
+					return
+				}
 			}
 		}
-		return ""
-	}
-	if t, err := time.Parse(time.RFC3339Nano, take("time", "ts", "timestamp")); err == nil {
-		e.Time = t
-	}
-	if level := take("level", "severity", "lvl"); level != "" {
-		e.Level = normalLevel(level)
-	}
-	e.Message = take("msg", "message")
-	e.TraceID = take("trace_id", "traceId")
-	e.EventID = take("event_id", "eventId")
-	if name := take("function"); name != l.Function && name != "" {
-		fields["function"], _ = json.Marshal(name)
-	}
-	if len(fields) > 0 {
-		e.Fields, _ = json.Marshal(fields)
+		if rest == nil {
+			rest = make([]byte, 0, len(l.Text))
+			rest = append(rest, '{', '"')
+		} else {
+			rest = append(rest, ',', '"')
+		}
+		rest = append(rest, name...)
+		rest = append(rest, '"', ':')
+		rest = append(rest, value...)
+	})
+	if rest != nil {
+		e.Fields = append(rest, '}')
 	}
 	return e
+}
+
+// members calls fn with each member of a valid JSON object, in its order: the
+// name between its quotes, and the value, both as they stand.
+func members(object []byte, fn func(name, value []byte)) {
+	i := 1
+	for {
+		open := bytes.IndexByte(object[i:], '"')
+		if open < 0 {
+			return
+		}
+		start := i + open + 1
+		end, _ := stringEnd(object, start)
+		if end < 0 {
+			return
+		}
+		name := object[start:end]
+		i = end + 1 + bytes.IndexByte(object[end+1:], ':') + 1
+		stop := valueEnd(object, i)
+		fn(name, bytes.TrimSpace(object[i:stop]))
+		if i = stop + 1; i >= len(object) {
+			return
+		}
+	}
+}
+
+// valueEnd returns where the value that begins at i ends: at the comma or
+// brace that follows it.
+func valueEnd(b []byte, i int) int {
+	depth := 0
+	for ; i < len(b); i++ {
+		switch b[i] {
+		case '"':
+			end, _ := stringEnd(b, i+1)
+			if end < 0 {
+				return len(b)
+			}
+			i = end
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth == 0 {
+				return i
+			}
+			depth--
+		case ',':
+			if depth == 0 {
+				return i
+			}
+		}
+	}
+	return len(b)
+}
+
+// jsonText decodes a JSON string.
+func jsonText(value []byte) (text string, ok bool) {
+	if len(value) < 2 || value[0] != '"' {
+		return "", false
+	}
+	if inner := value[1 : len(value)-1]; bytes.IndexByte(inner, '\\') < 0 {
+		return string(inner), true
+	}
+	return text, json.Unmarshal(value, &text) == nil
 }
 
 // normalLevel gives slog's and others' levels the four names of LogEntry.
