@@ -27,7 +27,7 @@ const (
 	// it handed out.
 	ackWait = 3 * delivery.ProgressInterval
 	// publishTimeout bounds one publish whose context has no end.
-	publishTimeout = 10 * time.Second
+	publishTimeout = 5 * time.Second
 )
 
 // Broker implements delivery.Broker. The queues of one mesh may be used by
@@ -39,8 +39,13 @@ type Broker struct {
 	names names
 	log   *slog.Logger
 
+	// unwell is why nothing can be stored at present, nil if all is well.
+	unwell atomic.Pointer[error]
+
 	mu     sync.Mutex
 	queues map[string]*queue
+	// open subscriptions.
+	subs   map[*subscription]struct{}
 	closed chan struct{}
 	once   sync.Once
 
@@ -77,7 +82,7 @@ func newBroker(ctx context.Context, nc *nats.Conn, opts Options) (*Broker, error
 	}
 	b := &Broker{
 		nc: nc, js: j, opts: opts, names: opts.names(), log: opts.Logger,
-		queues: make(map[string]*queue), closed: make(chan struct{}),
+		queues: make(map[string]*queue), subs: make(map[*subscription]struct{}), closed: make(chan struct{}),
 	}
 	b.clean = newJanitor(b)
 	if b.dead, err = newDeadLetters(ctx, b); err != nil {
@@ -208,10 +213,19 @@ func (b *Broker) publish(ctx context.Context, msg *nats.Msg) (uint64, error) {
 	if b.isClosed() {
 		return 0, delivery.ErrClosed
 	}
-	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	if err := b.unwell.Load(); err != nil {
+		return 0, *err
+	}
+	bounded, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
-	resp, err := b.nc.RequestMsgWithContext(ctx, msg)
+	resp, err := b.nc.RequestMsgWithContext(bounded, msg)
 	if err != nil {
+		if why := b.unwell.Load(); why != nil {
+			return 0, *why
+		}
+		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+			return 0, fmt.Errorf("no answer from the queues within %v", publishTimeout)
+		}
 		return 0, b.mean(err)
 	}
 	var ack pubAck
@@ -363,6 +377,19 @@ func (b *Broker) flush() {
 
 // flushWait bounds the wait for what is still to be written at the end.
 const flushWait = 5 * time.Second
+
+// interrupt makes open subscriptions ask for events anew: the server has
+// forgotten what they asked for.
+func (b *Broker) interrupt() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for s := range b.subs {
+		s.mu.Lock()
+		s.owed = 0
+		s.mu.Unlock()
+		s.wake()
+	}
+}
 
 func (b *Broker) isClosed() bool {
 	select {

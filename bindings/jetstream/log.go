@@ -14,6 +14,8 @@ import (
 // are kept, since the server starts all the same with a queue missing.
 type serverLog struct {
 	log *slog.Logger
+	// failed is told of streams that cannot be written.
+	failed chan string
 
 	mu       sync.Mutex
 	started  bool
@@ -44,6 +46,7 @@ func (l *serverLog) keep(level slog.Level, f string, v []any) {
 		l.problems = append(l.problems, text)
 	}
 	l.mu.Unlock()
+	tellFailed(l.failed, text)
 	if !starting {
 		l.log.Log(context.Background(), level, text)
 	}

@@ -14,8 +14,10 @@ import (
 // listens on no port.
 type Server struct {
 	*Broker
-	srv  *server.Server
-	opts Options
+	srv    *server.Server
+	opts   Options
+	config server.JetStreamConfig
+	stop   context.CancelFunc
 }
 
 // maxStore is the server's bound over all queues: none, as each has its own
@@ -36,7 +38,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("queue directory: %w", err)
 	}
-	log := &serverLog{log: opts.Logger.With("component", "nats")}
+	log := &serverLog{log: opts.Logger.With("component", "nats"), failed: make(chan string, 1)}
 	srv, err := server.NewServer(&server.Options{
 		ServerName:             "weft-" + opts.Mesh,
 		DontListen:             true,
@@ -62,15 +64,15 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	srv.Start()
 	s := &Server{srv: srv, opts: opts}
 	if !srv.ReadyForConnections(readyWait(ctx)) {
-		s.stop()
+		s.halt()
 		return nil, fmt.Errorf("embedded NATS server on %s did not get ready: %w", opts.Dir, log.errors("no reason given"))
 	}
 	if !srv.JetStreamEnabled() {
-		s.stop()
+		s.halt()
 		return nil, fmt.Errorf("queues in %s cannot be opened: %w; move the directory away to start empty, or bring it back from a copy", opts.Dir, log.errors("JetStream is off"))
 	}
 	if err := log.begun(); err != nil {
-		s.stop()
+		s.halt()
 		return nil, fmt.Errorf("queues in %s are damaged: %w; bring the directory back from a copy, or move it away to start empty", opts.Dir, err)
 	}
 	nc, err := nats.Connect("", nats.InProcessServer(srv), nats.Name("weft"),
@@ -79,15 +81,19 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 			opts.Logger.Warn("connection to the queues", "error", err)
 		}))
 	if err != nil {
-		s.stop()
+		s.halt()
 		return nil, fmt.Errorf("connect to the embedded NATS server: %w", err)
 	}
 	s.Broker, err = newBroker(ctx, nc, opts)
 	if err != nil {
 		nc.Close()
-		s.stop()
+		s.halt()
 		return nil, err
 	}
+	s.config = *srv.JetStreamConfig()
+	var guarded context.Context
+	guarded, s.stop = context.WithCancel(context.Background())
+	go s.guard(guarded, log.failed)
 	return s, nil
 }
 
@@ -106,13 +112,14 @@ func (s *Server) NATS() *server.Server { return s.srv }
 
 // Close disconnects and stops the server, with all files synced.
 func (s *Server) Close() error {
+	s.stop()
 	err := s.Broker.Close()
 	s.nc.Close()
-	s.stop()
+	s.halt()
 	return err
 }
 
-func (s *Server) stop() {
+func (s *Server) halt() {
 	s.srv.Shutdown()
 	s.srv.WaitForShutdown()
 }

@@ -57,6 +57,9 @@ func (b *Broker) Subscribe(_ context.Context, queue string) (delivery.Subscripti
 	if err := s.sub.SetPendingLimits(-1, -1); err != nil {
 		return nil, fmt.Errorf("queue %s: %w", queue, b.mean(err))
 	}
+	b.mu.Lock()
+	b.subs[s] = struct{}{}
+	b.mu.Unlock()
 	return s, nil
 }
 
@@ -224,6 +227,9 @@ func (s *subscription) Close() error {
 	ms := s.ready
 	s.ready = nil
 	s.mu.Unlock()
+	s.b.mu.Lock()
+	delete(s.b.subs, s)
+	s.b.mu.Unlock()
 	s.wake()
 	for _, m := range ms {
 		_ = m.Respond(nak)
