@@ -37,8 +37,8 @@ test-race: ## The same with the race detector (needs a C compiler)
 	$(GO) test -race ./...
 
 .PHONY: test-real
-test-real: ## Tests that need what a sandbox may not have: a small file system, real processes under a debugger
-	WEFT_TEST_REAL=1 $(GO) test -count=1 -run '^TestReal' ./...
+test-real: ## Tests that need more than Go: a file system that gets full (root, or user namespaces)
+	hack/test-real.sh
 
 .PHONY: docs-test
 docs-test: build ## Run every sh block of README.md, docs/ and samples/
@@ -105,7 +105,7 @@ generate: build ## Write generated files anew: deep copies, CRD, JSON Schema, pi
 
 .PHONY: clean
 clean: ## Remove what was built and what engines of the samples left
-	rm -rf bin samples/*/.weft
+	rm -rf bin .weft samples/*/.weft
 
 .PHONY: help
 help: ## This list

@@ -279,12 +279,17 @@ func (p *proof) deadLetters(ctx context.Context) (map[string]bool, error) {
 	return ids, nil
 }
 
-// balance holds the two ledgers to their rules: at most one decision and one
-// mail for an order, and as many pieces taken as orders decided.
+// balance reads both ledgers to their ends and holds them to their rules.
 func (p *proof) balance() error {
 	if err := p.stock.Update(func(*ledger.Tx) error { return nil }); err != nil {
 		return err
 	}
+	return p.books()
+}
+
+// books must hold: at most one decision and one mail for an order, no mail
+// without a decision, and as many pieces taken as orders decided.
+func (p *proof) books() error {
 	for id, n := range p.reserved {
 		if n > 1 {
 			return fmt.Errorf("stock is reserved %d times for order %s", n, id)

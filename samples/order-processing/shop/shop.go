@@ -24,6 +24,13 @@ const (
 	MaxQuantity = 10_000
 )
 
+// Where stock and mail are kept for a mesh that does not say, as the article's
+// first file.
+const (
+	DefaultStock  = "file:.weft/orders.ledger"
+	DefaultOutbox = "file:.weft/outbox.ledger"
+)
+
 // Item is one line of an order.
 type Item struct {
 	SKU      string `json:"sku"`

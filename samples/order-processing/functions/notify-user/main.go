@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -11,7 +12,7 @@ import (
 )
 
 func main() {
-	outbox, err := shop.OpenOutbox(os.Getenv("SMTP_HOST"))
+	outbox, err := shop.OpenOutbox(cmp.Or(os.Getenv("SMTP_HOST"), shop.DefaultOutbox))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "SMTP_HOST:", err)
 		os.Exit(1)

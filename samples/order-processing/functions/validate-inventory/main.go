@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +16,7 @@ import (
 )
 
 func main() {
-	stock, err := shop.OpenStock(os.Getenv("DATABASE_URL"), shop.OpeningStock())
+	stock, err := shop.OpenStock(cmp.Or(os.Getenv("DATABASE_URL"), shop.DefaultStock), shop.OpeningStock())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "DATABASE_URL:", err)
 		os.Exit(1)
