@@ -190,7 +190,7 @@ func (c *compiler) invalid(errs field.ErrorList) {
 		case field.ErrorTypeRequired:
 			p.Message, p.Hint = "is missing", e.Detail
 		case field.ErrorTypeDuplicate:
-			p.Message = value + " is here twice"
+			p.Message, p.Hint = value+" is here twice", "remove or change one"
 		case field.ErrorTypeNotSupported:
 			var supported []string
 			for _, m := range quoted.FindAllString(e.Detail, -1) {
@@ -203,6 +203,7 @@ func (c *compiler) invalid(errs field.ErrorList) {
 				p.Hint = fmt.Sprintf("did you mean %q?", near)
 			}
 		case field.ErrorTypeForbidden:
+			p.Message, p.Hint, _ = strings.Cut(e.Detail, "; ")
 		default:
 			p.Message = value + " " + e.Detail
 			if message, hint, ok := strings.Cut(p.Message, "; "); ok && strings.HasSuffix(e.Detail, hint) {

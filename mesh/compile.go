@@ -116,7 +116,7 @@ func (c *compiler) links() {
 		from, to := c.end(path+".from", spec.From), c.end(path+".to", spec.To)
 		condition, err := CompileCondition(spec.Condition)
 		if err != nil {
-			c.problems.errorf(path+".condition", "%v", err)
+			c.problems.errorf(path+".condition", "%v", err).Hint = "a condition is CEL, such as result.valid == true"
 		}
 		if from == nil || to == nil {
 			continue

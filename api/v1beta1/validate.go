@@ -31,7 +31,7 @@ func (m *FunctionMesh) Validate() field.ErrorList {
 	case name == "":
 		errs = append(errs, field.Required(meta.Child("name"), "name the mesh"))
 	case len(validation.IsDNS1035Label(name)) > 0:
-		errs = append(errs, field.Invalid(meta.Child("name"), name, "is not a name for a mesh: lower-case letters, digits and dashes, the first a letter"))
+		errs = append(errs, field.Invalid(meta.Child("name"), name, "is not a name for a mesh; use lower-case letters, digits and dashes, a letter first"))
 	case len(name) > maxMeshName:
 		errs = append(errs, field.Invalid(meta.Child("name"), name, fmt.Sprintf("is longer than %d characters", maxMeshName)))
 	}
@@ -78,11 +78,11 @@ func (s *FunctionMeshSpec) validateNames(path *field.Path) field.ErrorList {
 		case len(f.Name) > 63:
 			errs = append(errs, field.Invalid(at, f.Name, "is longer than 63 characters"))
 		case !namePattern.MatchString(f.Name):
-			errs = append(errs, field.Invalid(at, f.Name, "is not a name for a function: letters, digits, dashes and underscores, the first a letter, the last no dash or underscore"))
+			errs = append(errs, field.Invalid(at, f.Name, "is not a name for a function; use letters, digits, dashes and underscores, a letter first, no dash or underscore last"))
 		case names[f.Name]:
 			errs = append(errs, field.Duplicate(at, f.Name))
 		case collides:
-			errs = append(errs, field.Invalid(at, f.Name, fmt.Sprintf("is %s in kebab-case, as %q is: Kubernetes could not tell them apart", KubeName(f.Name), other)))
+			errs = append(errs, field.Invalid(at, f.Name, fmt.Sprintf("is %s in kebab-case, as %q is: Kubernetes could not tell them apart; rename one", KubeName(f.Name), other)))
 		}
 		names[f.Name] = true
 		if !collides {
@@ -106,12 +106,12 @@ func (s *FunctionMeshSpec) validateLinks(path *field.Path) field.ErrorList {
 			errs = append(errs, field.Required(at.Child("to"), "name the function that receives it"))
 		}
 		if c.From != "" && KubeName(c.From) == KubeName(c.To) {
-			errs = append(errs, field.Invalid(at.Child("to"), c.To, "is linked to itself"))
+			errs = append(errs, field.Invalid(at.Child("to"), c.To, "is linked to itself; link it to another function, or leave trying again to retry"))
 			continue
 		}
 		l := link{KubeName(c.From), KubeName(c.To), strings.TrimSpace(c.Condition)}
 		if first, ok := seen[l]; ok && c.From != "" && c.To != "" {
-			errs = append(errs, field.Invalid(at, c.From+" -> "+c.To, fmt.Sprintf("is declared twice, first in %s, under the same condition", path.Index(first))))
+			errs = append(errs, field.Invalid(at, c.From+" -> "+c.To, fmt.Sprintf("is declared twice, first in %s, under the same condition; remove one, or change its condition", path.Index(first))))
 		} else {
 			seen[l] = i
 		}
@@ -126,7 +126,7 @@ func (c *Component) Validate(path *field.Path) field.ErrorList {
 	case c.Name == "":
 		errs = append(errs, field.Required(path.Child("name"), "name the component"))
 	case len(validation.IsDNS1123Subdomain(c.Name)) > 0:
-		errs = append(errs, field.Invalid(path.Child("name"), c.Name, "is not a name for a component: lower-case letters, digits, dashes and dots"))
+		errs = append(errs, field.Invalid(path.Child("name"), c.Name, "is not a name for a component; use lower-case letters, digits, dashes and dots"))
 	}
 	kind, rest, ok := strings.Cut(c.Type, ".")
 	switch {

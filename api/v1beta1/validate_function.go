@@ -63,7 +63,7 @@ func (f *Function) validate(path *field.Path, timeout *TimeoutPolicy) field.Erro
 		case d <= 0:
 			errs = append(errs, field.Invalid(path.Child("timeout"), ShortDuration(d), "is not more than 0"))
 		case timeout.Max != nil && d > timeout.Max.Duration:
-			errs = append(errs, field.Invalid(path.Child("timeout"), ShortDuration(d), fmt.Sprintf("is more than policies.timeout.max, %s", ShortDuration(timeout.Max.Duration))))
+			errs = append(errs, field.Invalid(path.Child("timeout"), ShortDuration(d), fmt.Sprintf("is more than policies.timeout.max, %s; lower it, or raise the maximum", ShortDuration(timeout.Max.Duration))))
 		}
 	}
 	errs = append(errs, f.Scaling.validate(path.Child("scaling"))...)
@@ -171,7 +171,7 @@ func validateResources(path *field.Path, r corev1.ResourceRequirements) field.Er
 	}
 	for name, request := range r.Requests {
 		if limit, ok := r.Limits[name]; ok && request.Cmp(limit) > 0 {
-			errs = append(errs, field.Invalid(path.Child("requests").Key(string(name)), request.String(), fmt.Sprintf("is more than the limit, %s", limit.String())))
+			errs = append(errs, field.Invalid(path.Child("requests").Key(string(name)), request.String(), fmt.Sprintf("is more than the limit, %s; lower it, or raise the limit", limit.String())))
 		}
 	}
 	slices.SortFunc(errs, func(a, b *field.Error) int { return strings.Compare(a.Field, b.Field) })
@@ -201,7 +201,7 @@ func validateTraffic(path *field.Path, traffic []TrafficTarget) field.ErrorList 
 		tags[t.Tag] = true
 	}
 	if sum > 100 {
-		errs = append(errs, field.Invalid(path, sum, "percent in all is more than 100"))
+		errs = append(errs, field.Invalid(path, sum, "percent in all is more than 100; lower the shares, what is left goes to image"))
 	}
 	return errs
 }

@@ -18,7 +18,7 @@ func (p *Policies) validate(path *field.Path) field.ErrorList {
 	errs = append(errs, positive(timeout.Child("default"), p.Timeout.Default)...)
 	errs = append(errs, positive(timeout.Child("max"), p.Timeout.Max)...)
 	if d, m := p.Timeout.Default, p.Timeout.Max; d != nil && m != nil && d.Duration > m.Duration {
-		errs = append(errs, field.Invalid(timeout.Child("default"), ShortDuration(d.Duration), fmt.Sprintf("is more than max, %s", ShortDuration(m.Duration))))
+		errs = append(errs, field.Invalid(timeout.Child("default"), ShortDuration(d.Duration), fmt.Sprintf("is more than max, %s; lower it, or raise max", ShortDuration(m.Duration))))
 	}
 	if p.Access == nil {
 		return errs
@@ -57,7 +57,7 @@ func (s *Scaling) validate(path *field.Path) field.ErrorList {
 		}
 	}
 	if s.MinReplicas != nil && s.MaxReplicas != nil && *s.MinReplicas > *s.MaxReplicas {
-		errs = append(errs, field.Invalid(path.Child("minReplicas"), *s.MinReplicas, fmt.Sprintf("is more than maxReplicas, %d", *s.MaxReplicas)))
+		errs = append(errs, field.Invalid(path.Child("minReplicas"), *s.MinReplicas, fmt.Sprintf("is more than maxReplicas, %d; lower it, or raise maxReplicas", *s.MaxReplicas)))
 	}
 	return errs
 }
@@ -78,7 +78,7 @@ func (r *Retry) validate(path *field.Path) field.ErrorList {
 	errs = append(errs, notNegative(path.Child("initialInterval"), r.InitialInterval)...)
 	errs = append(errs, notNegative(path.Child("maxInterval"), r.MaxInterval)...)
 	if i, m := r.InitialInterval, r.MaxInterval; i != nil && m != nil && i.Duration > m.Duration {
-		errs = append(errs, field.Invalid(path.Child("initialInterval"), ShortDuration(i.Duration), fmt.Sprintf("is more than maxInterval, %s", ShortDuration(m.Duration))))
+		errs = append(errs, field.Invalid(path.Child("initialInterval"), ShortDuration(i.Duration), fmt.Sprintf("is more than maxInterval, %s; lower it, or raise maxInterval", ShortDuration(m.Duration))))
 	}
 	return errs
 }

@@ -55,7 +55,7 @@ func (t *Trigger) validate(path *field.Path) field.ErrorList {
 	for _, f := range t.fields() {
 		switch mine := slices.Contains(f.types, t.Type); {
 		case f.set && !mine:
-			errs = append(errs, field.Forbidden(path.Child(f.name), fmt.Sprintf("belongs to triggers of type %s, not %s", join(f.types), t.Type)))
+			errs = append(errs, field.Forbidden(path.Child(f.name), fmt.Sprintf("belongs to triggers of type %s, not %s; remove it, or change the type", join(f.types), t.Type)))
 		case !f.set && mine && f.required != "":
 			errs = append(errs, field.Required(path.Child(f.name), f.required))
 		}
@@ -104,7 +104,7 @@ func (t *Trigger) validateRoute(path *field.Path) field.ErrorList {
 	if t.Port != nil {
 		errs = append(errs, between(path.Child("port"), *t.Port, 1, 65535)...)
 		if slices.Contains(reservedPorts, *t.Port) {
-			errs = append(errs, field.Invalid(path.Child("port"), *t.Port, fmt.Sprintf("is taken by Knative's queue-proxy, as are %s", join(reservedPorts))))
+			errs = append(errs, field.Invalid(path.Child("port"), *t.Port, fmt.Sprintf("is taken by Knative's queue-proxy, as are %s; choose another, such as 8080", join(reservedPorts))))
 		}
 	}
 	if t.Path != "" {
@@ -149,7 +149,7 @@ func validateRoutePath(path *field.Path, route string) field.ErrorList {
 		return field.ErrorList{field.Invalid(path, route, "does not begin with /")}
 	}
 	if strings.ContainsAny(route, "?# \t\n") {
-		return field.ErrorList{field.Invalid(path, route, "is not the path of a route: it has no ?, # or space")}
+		return field.ErrorList{field.Invalid(path, route, "is not the path of a route; write it without ?, # and space")}
 	}
 	seen := make(map[string]bool)
 	segments := strings.Split(route[1:], "/")
@@ -185,7 +185,7 @@ func (s *FunctionMeshSpec) validateRoutes(path *field.Path) field.ErrorList {
 				shape := regexp.MustCompile(`\{[^}/]*\}`).ReplaceAllString(t.Path, "{}")
 				for _, other := range routes[shape] {
 					if same(t.methods(), other.t.methods()) && same(t.Hosts, other.t.Hosts) {
-						errs = append(errs, field.Invalid(at.Child("path"), t.Path, fmt.Sprintf("is also the route of %s, with a method and host in common", other.at)))
+						errs = append(errs, field.Invalid(at.Child("path"), t.Path, fmt.Sprintf("is also the route of %s, with a method and host in common; change the path, methods or hosts of one", other.at)))
 						break
 					}
 				}
@@ -193,7 +193,7 @@ func (s *FunctionMeshSpec) validateRoutes(path *field.Path) field.ErrorList {
 			case TriggerRPC:
 				name := t.Service + "." + t.Function
 				if first, ok := calls[name]; ok {
-					errs = append(errs, field.Invalid(at, name, fmt.Sprintf("is also the name of %s", first)))
+					errs = append(errs, field.Invalid(at, name, fmt.Sprintf("is also the name of %s; choose another", first)))
 					continue
 				}
 				calls[name] = at

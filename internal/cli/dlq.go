@@ -12,6 +12,9 @@ import (
 	"github.com/weftmesh/weft/internal/adminapi"
 )
 
+// maxLetters is how many dead letters the engine lists at most.
+const maxLetters = 10_000
+
 func (a *app) dlqCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "dlq",
@@ -38,7 +41,7 @@ func (a *app) dlqListCmd() *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use:     "list",
-		Short:   "List dead letters, the newest first.",
+		Short:   "List dead letters, the oldest first.",
 		Example: "weft dlq list --function notifyUser",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -168,7 +171,9 @@ func (a *app) dlqEachCmd(c *cobra.Command, verb string, do func(context.Context,
 	c.RunE = func(c *cobra.Command, ids []string) error {
 		return engine.call(func(client *adminapi.Client) error {
 			if all {
-				letters, err := client.DeadLetters(c.Context(), function, 0)
+				// Once through those that are there now: what is redriven may come
+				// back, and would otherwise never end this.
+				letters, err := client.DeadLetters(c.Context(), function, maxLetters)
 				if err != nil {
 					return err
 				}
@@ -183,8 +188,11 @@ func (a *app) dlqEachCmd(c *cobra.Command, verb string, do func(context.Context,
 				}
 				fmt.Fprintln(a.Out, done)
 			}
-			if len(ids) == 0 {
+			switch len(ids) {
+			case 0:
 				fmt.Fprintln(a.Out, "no dead letters")
+			case maxLetters:
+				fmt.Fprintln(a.Out, "there may be more: call the command again")
 			}
 			return nil
 		})

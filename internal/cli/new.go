@@ -59,8 +59,8 @@ weft new hello --template hello`,
 		},
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveFilterDirs),
 	}
-	c.Flags().StringVar(&template, "template", "order", "order (three functions, linked) or hello (one function)")
-	c.Flags().StringVar(&checkout, "weft", "", "checkout of weft that the project builds with")
+	c.Flags().StringVar(&template, "template", "order", "`NAME` of the template: order (three functions, linked) or hello (one function)")
+	c.Flags().StringVar(&checkout, "weft", "", "`DIR` of a checkout of weft that the project builds with")
 	complete(c, "template", project.Templates()...)
 	return c
 }

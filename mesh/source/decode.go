@@ -221,6 +221,7 @@ func (d *decoder) scalar(n *node, v reflect.Value, path string) {
 		i, err := strconv.ParseInt(strings.ReplaceAll(n.value, "_", ""), 0, 64)
 		if n.tag != "!!int" || err != nil {
 			p := d.wrong(n, path, "a whole number")
+			p.Hint = "write it as 3"
 			if _, err := strconv.Atoi(n.value); err == nil {
 				p.Hint = "write " + n.value + ", without quotes"
 			}
