@@ -34,8 +34,10 @@ func TestSearch(t *testing.T) {
 		most    float64 // the rate that a pretended system holds
 		low, up float64 // where the result must lie
 	}{
-		"between": {"found by halving", 3000, 2700, 3000},
-		"endless": {"the search is bounded", 1e9, 10_000, highestTry},
+		"between":  {"found by halving", 3000, 2700, 3000},
+		"slow":     {"far below the first try", 130, 110, 130},
+		"hopeless": {"no rate holds: a figure, not an error", 0, 0, 0},
+		"endless":  {"the search is bounded", 1e9, 10_000, highestTry},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -121,7 +121,7 @@ func underLoad(ctx context.Context, b *bench, r *report) (err error) {
 	if err != nil {
 		return fmt.Errorf("%w\n%s", err, f.Output())
 	}
-	rate := 0.7 * most
+	rate := max(0.7*most, lowestTry)
 	b.say("%.0f orders a second for %v", rate, b.long)
 	sampling, stop := context.WithCancel(ctx)
 	sampled := make(chan memory, 1)
