@@ -42,7 +42,7 @@ weft up --debug validateInventory`,
 				return err
 			}
 			opts.File, opts.Set, opts.Data = engine.mesh.file, engine.mesh.set, engine.dir()
-			opts.Out, opts.Color, opts.Terminal = a.Out, colour(a.Out), terminal(a.Out)
+			opts.Out, opts.Color = a.Out, colour(a.Out)
 			opts.Version = version.Get().Version
 			opts.OnReady = func(run adminapi.Run, hints []string) { a.banner(run, opts, hints) }
 			return a.faults(local.Run(c.Context(), opts))
