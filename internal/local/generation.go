@@ -77,6 +77,7 @@ func (e *engine) newGeneration(b *source.Bundle) (_ *generation, err error) {
 	}
 	g.gateway, err = gateway.New(gateway.Config{
 		Plan: b.Plan, Endpoints: g.manager, Dispatcher: g.dispatcher, Observer: e.recorder, Logger: e.log,
+		Debugging: g.manager.Debugging,
 	})
 	if err != nil {
 		return nil, err

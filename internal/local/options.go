@@ -35,9 +35,8 @@ type Options struct {
 	DedupWindow time.Duration
 	// Out takes the engine's and the functions' lines; os.Stderr if nil.
 	Out io.Writer
-	// Color colours them. Terminal says that Out is one, so that progress may
-	// overwrite itself.
-	Color, Terminal bool
+	// Color colours them.
+	Color bool
 	// OnReady is called once the mesh takes traffic, with hints for people,
 	// such as a curl line that works.
 	OnReady func(run adminapi.Run, hints []string)

@@ -39,6 +39,9 @@ type Config struct {
 	Dispatcher Submitter
 	// Observer may be nil.
 	Observer Observer
+	// Debugging says that a function waits for a debugger, or for the person
+	// at it: waiting for it has no bound then. May be nil.
+	Debugging func(*mesh.Function) bool
 	// Logger; slog.Default() if nil.
 	Logger *slog.Logger
 	// MaxBody bounds a request's body in bytes; 32 MiB if zero. Requests to
@@ -65,6 +68,7 @@ type entry struct {
 	// linked says that f's output goes somewhere, takesErrors that the
 	// outcome of a failed call may.
 	linked, takesErrors bool
+	debugging           bool
 }
 
 // New returns the Gateway of a plan. The error names routes that two functions
@@ -91,6 +95,7 @@ func New(cfg Config) (*Gateway, error) {
 	entries := make(map[*mesh.Function]*entry, len(cfg.Plan.Functions))
 	for _, f := range cfg.Plan.Functions {
 		e := &entry{f: f, prewarm: cfg.Plan.Downstream(f), linked: len(f.Out) > 0}
+		e.debugging = cfg.Debugging != nil && cfg.Debugging(f)
 		for _, l := range f.Out {
 			e.takesErrors = e.takesErrors || mayTakeErrors(l.Condition)
 		}

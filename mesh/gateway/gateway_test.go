@@ -12,6 +12,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -94,9 +96,9 @@ func (w *world) Acquire(ctx context.Context, _ *mesh.Function) (delivery.Endpoin
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	url := w.urls[min(w.acquired, len(w.urls)-1)]
+	address := w.urls[min(w.acquired, len(w.urls)-1)]
 	w.acquired++
-	return delivery.Endpoint{URL: url, Release: func(broken bool) {
+	return delivery.Endpoint{URL: address, Release: func(broken bool) {
 		w.mu.Lock()
 		w.broken = append(w.broken, broken)
 		w.mu.Unlock()
@@ -538,24 +540,45 @@ func TestNewTrace(t *testing.T) {
 	}
 }
 
+// BenchmarkGateway is one request through the gateway to a function over a
+// kept connection; BenchmarkReverseProxy is what net/http has for that, without
+// routes, ids, traces and records.
 func BenchmarkGateway(b *testing.B) {
-	function := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		rw.Header().Set(contract.HeaderEmitted, "1")
-		answerJSON(rw, r)
-	}))
-	defer function.Close()
+	function := benchFunction(b)
 	f := &mesh.Function{Name: "in", KubeName: "in", Timeout: time.Minute, Triggers: []v1beta1.Trigger{{Type: v1beta1.TriggerHTTP, Path: "/in"}}}
 	w := &world{urls: []string{function.URL}}
 	g, err := New(Config{Plan: &mesh.Plan{Functions: []*mesh.Function{f}}, Endpoints: w, Dispatcher: w})
 	if err != nil {
 		b.Fatal(err)
 	}
+	benchHandler(b, g, func() { w.broken = w.broken[:0] })
+}
+
+func BenchmarkReverseProxy(b *testing.B) {
+	target, err := url.Parse(benchFunction(b).URL)
+	if err != nil {
+		b.Fatal(err)
+	}
+	proxy := &httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) { p.SetURL(target) }, Transport: defaultTransport()}
+	benchHandler(b, proxy, func() {})
+}
+
+func benchFunction(b *testing.B) *httptest.Server {
+	function := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		rw.Header().Set(contract.HeaderEmitted, "1")
+		answerJSON(rw, r)
+	}))
+	b.Cleanup(function.Close)
+	return function
+}
+
+func benchHandler(b *testing.B, h http.Handler, after func()) {
 	body := []byte(`{"orderId":"o-1","items":[{"sku":"a","quantity":1}]}`)
 	b.ReportAllocs()
 	for b.Loop() {
 		r := httptest.NewRequest(http.MethodPost, "/in", bytes.NewReader(body))
-		g.ServeHTTP(httptest.NewRecorder(), r)
-		w.broken = w.broken[:0]
+		h.ServeHTTP(httptest.NewRecorder(), r)
+		after()
 	}
 }
