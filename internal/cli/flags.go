@@ -55,6 +55,10 @@ func (f *engineFlags) dir() string {
 	if f.data != "" {
 		return f.data
 	}
+	// A directory stands for the mesh.yaml in it.
+	if info, err := os.Stat(f.mesh.file); err == nil && info.IsDir() {
+		return filepath.Join(f.mesh.file, defaultData)
+	}
 	return filepath.Join(filepath.Dir(f.mesh.file), defaultData)
 }
 
@@ -120,12 +124,12 @@ func readable(path string) string {
 	return rel
 }
 
-// fileExists says whether the mesh file is there, with a hint if not.
+// exists says whether the mesh file is there, with a hint if not.
 func (f *meshFlags) exists() error {
 	if _, err := os.Stat(f.file); err != nil {
 		err = fmt.Errorf("mesh file: %w", err)
 		if f.file == defaultFile {
-			return withHint(err, "name it with --file, go to its directory, or start a project with: weft new NAME")
+			return withHint(fmt.Errorf("there is no %s here", defaultFile), "name it with --file, go to its directory, or start a project with: weft new NAME")
 		}
 		return withHint(err, "--file names the mesh; look for it with: ls %s", filepath.Dir(f.file))
 	}

@@ -253,7 +253,7 @@ func (m Machine) mesh() Finding {
 	}
 	bundle, problems := source.Load(m.File, source.Options{Set: m.Set})
 	if p := bundle.Plan; p != nil {
-		return ok(check, "%s: %s, %d functions, %d links, %d warnings", m.File, p.Name, len(p.Functions), len(p.Links), len(problems.Warnings()))
+		return ok(check, "%s: %s; functions: %d, links: %d, warnings: %d", m.File, p.Name, len(p.Functions), len(p.Links), len(problems.Warnings()))
 	}
 	lines := make([]string, 0, len(problems))
 	for _, p := range problems.Errors() {
