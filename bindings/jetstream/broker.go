@@ -52,6 +52,7 @@ type Broker struct {
 	dead  *deadLetters
 	state *state
 	clean *janitor
+	files *syncer // nil where syncing is not ours
 }
 
 var _ delivery.Broker = (*Broker)(nil)
@@ -72,16 +73,16 @@ func Connect(ctx context.Context, nc *nats.Conn, opts Options) (*Broker, error) 
 	if err != nil {
 		return nil, err
 	}
-	return newBroker(ctx, nc, opts)
+	return newBroker(ctx, nc, opts, nil)
 }
 
-func newBroker(ctx context.Context, nc *nats.Conn, opts Options) (*Broker, error) {
+func newBroker(ctx context.Context, nc *nats.Conn, opts Options, files *syncer) (*Broker, error) {
 	j, err := js.New(nc)
 	if err != nil {
 		return nil, fmt.Errorf("jetstream: %w", err)
 	}
 	b := &Broker{
-		nc: nc, js: j, opts: opts, names: opts.names(), log: opts.Logger,
+		nc: nc, js: j, opts: opts, names: opts.names(), log: opts.Logger, files: files,
 		queues: make(map[string]*queue), subs: make(map[*subscription]struct{}), closed: make(chan struct{}),
 	}
 	b.clean = newJanitor(b)
@@ -216,6 +217,7 @@ func (b *Broker) publish(ctx context.Context, msg *nats.Msg) (uint64, error) {
 	if err := b.unwell.Load(); err != nil {
 		return 0, *err
 	}
+	defer b.files.touch()
 	bounded, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
 	resp, err := b.nc.RequestMsgWithContext(bounded, msg)

@@ -10,7 +10,8 @@ import (
 
 // Values of Options.Sync.
 const (
-	// SyncSecond syncs files each second: a kill loses nothing, a power cut at
+	// SyncSecond syncs files each second in which something was written: a kill
+	// loses nothing, a power cut at
 	// most the last second.
 	SyncSecond = "1s"
 	// SyncAlways syncs before an event counts as durable.

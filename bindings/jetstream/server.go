@@ -45,7 +45,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 		NoSigs:                 true,
 		JetStream:              true,
 		StoreDir:               opts.Dir,
-		SyncInterval:           interval,
+		SyncInterval:           serverSync,
 		SyncAlways:             always,
 		JetStreamMaxMemory:     16 << 20,
 		JetStreamMaxStore:      maxStore,
@@ -84,16 +84,23 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 		s.halt()
 		return nil, fmt.Errorf("connect to the embedded NATS server: %w", err)
 	}
-	s.Broker, err = newBroker(ctx, nc, opts)
+	s.config = *srv.JetStreamConfig()
+	var files *syncer
+	if !always {
+		files = newSyncer(s.config.StoreDir, interval, log.failed)
+	}
+	s.Broker, err = newBroker(ctx, nc, opts, files)
 	if err != nil {
 		nc.Close()
 		s.halt()
 		return nil, err
 	}
-	s.config = *srv.JetStreamConfig()
-	var guarded context.Context
-	guarded, s.stop = context.WithCancel(context.Background())
-	go s.guard(guarded, log.failed)
+	var running context.Context
+	running, s.stop = context.WithCancel(context.Background())
+	go s.guard(running, log.failed)
+	if files != nil {
+		go files.run(running)
+	}
 	return s, nil
 }
 
