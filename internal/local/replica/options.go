@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"time"
 
@@ -86,7 +85,8 @@ type Options struct {
 	// "" or nil: none.
 	Sink func(*mesh.Function) string
 	// MaxReplicas bounds the replicas of a function on this machine below
-	// what its mesh allows; 2 x GOMAXPROCS if zero.
+	// what its mesh allows. If zero, as many as there are processors, or as
+	// give 16 places for each processor, whichever is more.
 	MaxReplicas int
 	// Debug names the functions that run under a debugger.
 	Debug []string
@@ -116,7 +116,6 @@ func (o Options) validated() (Options, error) {
 	o.Idle = cmp.Or(o.Idle, 30*time.Second)
 	o.StartTimeout = cmp.Or(o.StartTimeout, 30*time.Second)
 	o.Grace = cmp.Or(o.Grace, 10*time.Second)
-	o.MaxReplicas = cmp.Or(o.MaxReplicas, 2*runtime.GOMAXPROCS(0))
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}

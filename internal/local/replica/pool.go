@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -90,15 +91,31 @@ func backoff(streak int) time.Duration {
 	return min(d, lastBackoff)
 }
 
+// crowdPerProcessor is how many calls in flight for each processor are worth
+// replicas of their own, on one machine.
+const crowdPerProcessor = 16
+
+// sensible is how many replicas of a function can be of use on one machine: a
+// single one uses all processors, so more of them help only where its places
+// are the limit. They share the processors and each takes memory of its own:
+// more than one for each processor only if together they have fewer than
+// crowdPerProcessor places for each.
+func sensible(places, processors int) int {
+	return max(processors, (crowdPerProcessor*processors+places-1)/places)
+}
+
 func newPool(m *Manager, f *mesh.Function) *pool {
 	p := &pool{
 		m: m, f: f, debug: m.opts.debugs(f), building: true,
 		places: max(1, f.Concurrency),
 		min:    f.Scaling.Min,
-		max:    max(1, min(f.Scaling.Max, m.opts.MaxReplicas)),
 	}
-	if f.Scaling.Max == 0 {
-		p.max = m.opts.MaxReplicas
+	p.max = m.opts.MaxReplicas
+	if p.max == 0 {
+		p.max = sensible(p.places, runtime.GOMAXPROCS(0))
+	}
+	if f.Scaling.Max > 0 {
+		p.max = min(p.max, f.Scaling.Max)
 	}
 	p.min = min(p.min, p.max)
 	if p.debug {
