@@ -109,8 +109,8 @@ func TestFullQueueHoldsBack(t *testing.T) {
 		e.await("started")
 	}
 	f := e.plan.Function("notifyUser")
-	for {
-		o := outcome(plan.Function("validateInventory"), "x", `{"valid":true,"pad":"`+strings.Repeat("x", 10<<10)+`"}`)
+	for i := 0; ; i++ {
+		o := outcome(plan.Function("validateInventory"), "x"+itoa(i), `{"valid":true,"pad":"`+strings.Repeat("x", 10<<10)+`"}`)
 		if _, err := e.Submit(context.Background(), o); errors.Is(err, delivery.ErrQueueFull) {
 			break
 		} else if err != nil {

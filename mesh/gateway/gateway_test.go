@@ -44,7 +44,6 @@ type world struct {
 	outcomes  []delivery.Outcome
 	submitErr error
 	acquire   func(ctx context.Context) error
-	calls     []delivery.CallRecord
 	ended     chan delivery.CallRecord
 }
 

@@ -92,7 +92,7 @@ func TestLarge(t *testing.T) {
 		}
 	}
 	p := meshtest.Plan(t, text.String())
-	if SVG(p) != SVG(p) {
+	if first, second := SVG(p), SVG(p); first != second {
 		t.Error("two drawings differ")
 	}
 	g := arrange(p)

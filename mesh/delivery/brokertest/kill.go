@@ -21,13 +21,12 @@ func Child(s Suite) {
 	if place == "" {
 		return
 	}
-	if err := child(s, place); err != nil {
-		fmt.Fprintln(os.Stderr, "brokertest:", err)
-		os.Exit(1)
-	}
+	fmt.Fprintln(os.Stderr, "brokertest:", child(s, place))
+	os.Exit(1)
 }
 
-// child publishes events until it is killed, and says each that is durable.
+// child publishes events until it is killed, and says each that is durable. It
+// returns only if that goes wrong.
 func child(s Suite, place string) error {
 	ctx := context.Background()
 	b, err := s.Open(ctx, place, Options{})
