@@ -197,7 +197,7 @@ func (t *task) deliver(ctx context.Context, from *mesh.Function, ds []Decision) 
 // Bounds of the pause between tries to make something durable.
 const (
 	holdFirst = 20 * time.Millisecond
-	holdMost  = 2 * time.Second
+	holdMost  = 500 * time.Millisecond
 )
 
 // hold tries until it works, ctx ends, or trying cannot help.
