@@ -202,11 +202,39 @@ func (b *Broker) Publish(ctx context.Context, queue string, e *event.Event) erro
 		return err
 	}
 	msg.Header[headerMsgID] = []string{messageID(e.Source(), e.ID())}
+	if err := b.fits(msg); err != nil {
+		return err
+	}
 	_, err = b.publish(ctx, msg)
 	if errors.Is(err, delivery.ErrQueueFull) {
 		b.clean.hurry(queue)
 	}
 	return err
+}
+
+const (
+	// maxHeader is the server's bound for the headers of a message, in bytes.
+	maxHeader = 64 << 10
+	// deadRoom is what a dead letter has beyond its event, in bytes: the error,
+	// of which percent-encoding makes three times as much, names and times.
+	deadRoom = 3*maxDeadError + 4<<10
+)
+
+// fits refuses an event that could not become a dead letter if it had to.
+func (b *Broker) fits(m *nats.Msg) error {
+	header := len("NATS/1.0\r\n\r\n")
+	for key, values := range m.Header {
+		for _, v := range values {
+			header += len(key) + len(": \r\n") + len(v)
+		}
+	}
+	if header > maxHeader-deadRoom {
+		return fmt.Errorf("%w: its attributes take %d bytes, and %d is the limit", delivery.ErrTooLarge, header, maxHeader-deadRoom)
+	}
+	if size, most := int64(header+len(m.Data)), b.nc.MaxPayload()-deadRoom; size > most {
+		return fmt.Errorf("%w: it takes %d bytes, and %d is the limit", delivery.ErrTooLarge, size, most)
+	}
+	return nil
 }
 
 // publish stores a message and returns its sequence.
@@ -276,6 +304,7 @@ func (a *pubAck) parse(data []byte) bool {
 const (
 	codeStoreFailed      = 10077
 	codeMessageTooLarge  = 10054
+	codeHeaderTooLarge   = 10097
 	codeWrongLastSeq     = 10071
 	codeWrongLastSeqKeep = 10164
 	codeNotEnabled       = 10076
@@ -296,7 +325,7 @@ func (b *Broker) mean(err error) error {
 				return delivery.ErrQueueFull
 			}
 			return fmt.Errorf("the event could not be stored (is the disk full?): %s", api.Description)
-		case codeMessageTooLarge:
+		case codeMessageTooLarge, codeHeaderTooLarge:
 			return fmt.Errorf("%w: %s", delivery.ErrTooLarge, api.Description)
 		case codeInsufficient, codeStorageExceeded, codeNotEnabled:
 			return fmt.Errorf("the queues take nothing at present (is the disk full?): %s", api.Description)
