@@ -93,6 +93,9 @@ func (r *record) set(name, value string) error {
 		if err != nil {
 			return attributeError(name, "must be an RFC 3339 timestamp, not "+strconv.Quote(value))
 		}
+		if y := t.UTC().Year(); y < 0 || y > 9999 {
+			return attributeError(name, "must be within the years 0 to 9999 in UTC, as which it is written")
+		}
 		r.time.Time = t
 		r.ctx.Time = &r.time
 	case "dataschema":
@@ -111,6 +114,9 @@ func (r *record) set(name, value string) error {
 		}
 		if value == "" {
 			return attributeError(name, "must not be empty if present")
+		}
+		if err := CheckContentType(value); err != nil {
+			return err
 		}
 		r.contentType = value
 		r.ctx.DataContentType = &r.contentType

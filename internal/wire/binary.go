@@ -43,8 +43,8 @@ func WriteBinary(h http.Header, e *event.Event) error {
 		put("Ce-Dataschema", encode(c.DataSchema.URL.String()))
 	}
 	if c.DataContentType != nil {
-		if !headerSafe(*c.DataContentType) {
-			return attributeError("datacontenttype", "must be a media type (RFC 2046)")
+		if err := CheckContentType(*c.DataContentType); err != nil {
+			return err
 		}
 		put(hContentType, *c.DataContentType)
 	}
@@ -92,8 +92,8 @@ func readBinary(e *event.Event, h http.Header, body []byte) error {
 		}
 	}
 	if ct := h[hContentType]; len(ct) > 0 && ct[0] != "" {
-		if !headerSafe(ct[0]) {
-			return attributeError("datacontenttype", "must be a media type (RFC 2046)")
+		if err := CheckContentType(ct[0]); err != nil {
+			return err
 		}
 		r.contentType = ct[0]
 		r.ctx.DataContentType = &r.contentType
@@ -104,7 +104,7 @@ func readBinary(e *event.Event, h http.Header, body []byte) error {
 	e.Context = &r.ctx
 	if len(body) > 0 {
 		e.DataEncoded = body
-		e.DataBase64 = !IsJSON(r.contentType) && !isText(r.contentType)
+		e.DataBase64 = !IsJSON(r.contentType) && !IsText(r.contentType)
 	}
 	return nil
 }

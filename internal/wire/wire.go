@@ -155,8 +155,22 @@ func IsJSON(contentType string) bool {
 	return strings.EqualFold(sub, "json") || len(sub) > 5 && strings.EqualFold(sub[len(sub)-5:], "+json")
 }
 
-// isText says whether a content type is made for people to read.
-func isText(contentType string) bool {
+// CheckContentType says what keeps s, which is not empty, from being the
+// datacontenttype of an event: it must fit a header, and in binary mode, where
+// it is the Content-Type, the message must not be taken for another mode (HTTP
+// protocol binding, 3).
+func CheckContentType(s string) error {
+	if !headerSafe(s) {
+		return attributeError("datacontenttype", "must be a media type (RFC 2046)")
+	}
+	if hasPrefixFold(strings.TrimSpace(s), mediaPrefix) {
+		return attributeError("datacontenttype", "must not be that of CloudEvents: an event cannot hold events as its data")
+	}
+	return nil
+}
+
+// IsText says whether a content type is made for people to read.
+func IsText(contentType string) bool {
 	return hasPrefixFold(contentType, "text/")
 }
 

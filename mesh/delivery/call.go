@@ -208,15 +208,7 @@ func outputsOf(resp *http.Response, body []byte) ([]Output, error) {
 		return nil, nil
 	}
 	if wire.IsEvent(resp.Header) {
-		events, _, err := wire.Read(resp.Header, body)
-		if err != nil {
-			return nil, err
-		}
-		outputs := make([]Output, len(events))
-		for i := range events {
-			outputs[i] = Output{To: wire.Extension(&events[i], contract.ExtTo), Event: events[i]}
-		}
-		return outputs, nil
+		return EventOutputs(resp.Header, body)
 	}
 	if len(body) == 0 {
 		return nil, nil
@@ -226,6 +218,20 @@ func outputsOf(resp *http.Response, body []byte) ([]Output, error) {
 		return nil, err
 	}
 	return []Output{{Event: e}}, nil
+}
+
+// EventOutputs reads the outputs out of an answer that carries CloudEvents in
+// any mode.
+func EventOutputs(h http.Header, body []byte) ([]Output, error) {
+	events, _, err := wire.Read(h, body)
+	if err != nil {
+		return nil, err
+	}
+	outputs := make([]Output, len(events))
+	for i := range events {
+		outputs[i] = Output{To: wire.Extension(&events[i], contract.ExtTo), Event: events[i]}
+	}
+	return outputs, nil
 }
 
 // DataEvent makes an output event of a plain answer, without id, source and
@@ -246,11 +252,13 @@ func DataEvent(contentType string, body []byte) (event.Event, error) {
 		var v any
 		err := json.Unmarshal(body, &v)
 		return event.Event{}, fmt.Errorf("%s that does not parse: %w", contentType, err)
+	} else if err := wire.CheckContentType(contentType); err != nil {
+		return event.Event{}, err
 	}
 	return event.Event{
 		Context:     &event.EventContextV1{DataContentType: &contentType},
 		DataEncoded: body,
-		DataBase64:  !wire.IsJSON(contentType) && !strings.HasPrefix(contentType, "text/"),
+		DataBase64:  !wire.IsJSON(contentType) && !wire.IsText(contentType),
 	}, nil
 }
 

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +12,6 @@ import (
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/weftmesh/weft/internal/contract"
 	"github.com/weftmesh/weft/internal/wire"
@@ -170,28 +170,43 @@ func (d *Dispatcher) Submit(ctx context.Context, o Outcome) (Routed, error) {
 	if o.Status == "" {
 		o.Status = mesh.StatusSuccess
 	}
+	o.TraceParent, o.TraceState = traceOf(o.TraceParent, o.TraceState)
 	ds, err := d.router.Route(&o)
 	if err != nil || len(ds) == 0 {
 		return Routed{}, err
 	}
-	return d.publish(ctx, o.Function, ds)
+	if _, err := d.publish(ctx, o.Function, ds); err != nil {
+		return Routed{}, err
+	}
+	return routed(ds), nil
 }
 
-// publish puts routed events into their queues at the same time.
-func (d *Dispatcher) publish(ctx context.Context, from *mesh.Function, ds []Decision) (Routed, error) {
+// publish puts routed events into their queues at the same time. Where that
+// fails it returns those that are not durable, and the first one's error.
+func (d *Dispatcher) publish(ctx context.Context, from *mesh.Function, ds []Decision) (left []Decision, err error) {
 	if len(ds) == 1 {
 		if err := d.publishOne(ctx, from, ds[0]); err != nil {
-			return Routed{}, err
+			return ds, err
 		}
-	} else {
-		var g errgroup.Group
-		for _, dec := range ds {
-			g.Go(func() error { return d.publishOne(ctx, from, dec) })
-		}
-		if err := g.Wait(); err != nil {
-			return Routed{}, err
+		return nil, nil
+	}
+	errs := make([]error, len(ds))
+	var wg sync.WaitGroup
+	for i, dec := range ds {
+		wg.Go(func() { errs[i] = d.publishOne(ctx, from, dec) })
+	}
+	wg.Wait()
+	for i, e := range errs {
+		if e != nil {
+			left = append(left, ds[i])
+			err = cmp.Or(err, e)
 		}
 	}
+	return left, err
+}
+
+// routed counts decisions that have been carried out.
+func routed(ds []Decision) Routed {
 	var r Routed
 	for _, dec := range ds {
 		if dec.Dead == "" {
@@ -199,7 +214,7 @@ func (d *Dispatcher) publish(ctx context.Context, from *mesh.Function, ds []Deci
 			r.Links = append(r.Links, dec.Link)
 		}
 	}
-	return r, nil
+	return r
 }
 
 func (d *Dispatcher) publishOne(ctx context.Context, from *mesh.Function, dec Decision) error {
@@ -241,18 +256,24 @@ func (d *Dispatcher) Enqueue(ctx context.Context, f *mesh.Function, e *event.Eve
 	c := e.Context.AsV1()
 	exts := make(map[string]any, len(c.Extensions)+1)
 	for name, v := range c.Extensions {
-		if !ours(name) || name == contract.ExtTraceParent || name == contract.ExtTraceState {
+		if !ours(name) {
 			exts[name] = v
 		}
 	}
-	if _, _, _, ok := splitTraceParent(wire.Extension(e, contract.ExtTraceParent)); !ok {
-		exts[contract.ExtTraceParent] = newSpan("").String()
-		delete(exts, contract.ExtTraceState)
+	parent, state := traceOf(wire.TraceParent(e))
+	exts[contract.ExtTraceParent] = parent
+	if state != "" {
+		exts[contract.ExtTraceState] = state
 	}
 	c.Extensions = exts
 	in.Context = c
 	if err := in.Validate(); err != nil {
 		return fmt.Errorf("event for %s: %w", f.Name, err)
+	}
+	if c.DataContentType != nil {
+		if err := wire.CheckContentType(*c.DataContentType); err != nil {
+			return fmt.Errorf("event for %s: %w", f.Name, err)
+		}
 	}
 	if err := d.cfg.Broker.Publish(ctx, QueueName(f), &in); err != nil {
 		return fmt.Errorf("queue of %s: %w", f.Name, err)

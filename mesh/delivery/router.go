@@ -227,7 +227,7 @@ func Result(e *event.Event) any {
 		if json.Unmarshal(e.DataEncoded, &v) == nil {
 			return v
 		}
-	} else if !strings.HasPrefix(ct, "text/") {
+	} else if !wire.IsText(ct) {
 		return nil
 	}
 	if !utf8.Valid(e.DataEncoded) {

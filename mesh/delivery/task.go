@@ -181,17 +181,22 @@ func (c *call) outcome(status, text string, outputs []Output) Outcome {
 // deliver publishes until every event is durable, however long a queue stays
 // full or a disk out of space: the event is held, not called again, and its
 // place in flight with it, so that the pressure reaches the senders. Only an
-// event that no queue will ever take ends it early, or the end of ctx.
+// event that no queue will ever take ends it early, or the end of ctx. What is
+// durable is not published again: a queue may stay full for longer than the
+// other queues remember.
 func (t *task) deliver(ctx context.Context, from *mesh.Function, ds []Decision) (Routed, error) {
 	if len(ds) == 0 {
 		return Routed{}, nil
 	}
-	var r Routed
+	left := ds
 	err := t.hold(ctx, func() (err error) {
-		r, err = t.q.d.publish(ctx, from, ds)
+		left, err = t.q.d.publish(ctx, from, left)
 		return err
 	})
-	return r, err
+	if err != nil {
+		return Routed{}, err
+	}
+	return routed(ds), nil
 }
 
 // Bounds of the pause between tries to make something durable.
@@ -255,11 +260,15 @@ func (t *task) fail(ctx context.Context, c *call, a answer) {
 		a.err = fmt.Errorf("%w (and its error output: %w)", a.err, err)
 	}
 	err = t.hold(ctx, func() error { return d.bury(ctx, c.f, c.event, a.err, c.attempt) })
-	if err != nil {
-		if ctx.Err() == nil {
-			d.log.Error("event is neither delivered nor a dead letter; it comes again", "function", c.f.Name, "event", c.rec.EventID, "error", err)
-		}
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
 		t.cut(c)
+		return
+	default:
+		d.log.Error("event is neither delivered nor a dead letter; it comes again", "function", c.f.Name, "event", c.rec.EventID, "error", err)
+		c.rec.Final = false
+		t.retry(ctx, c, a)
 		return
 	}
 	t.ack(ctx)

@@ -24,6 +24,22 @@ func newSpan(parent string) span {
 	return s
 }
 
+// traceOf makes a trace context fit to be kept with an event: one begins where
+// there is none or a malformed one, so that all attempts and links of what is
+// routed share it. A state that means nothing, or that no header can carry, is
+// dropped (Trace Context, 3.3).
+func traceOf(parent, state string) (string, string) {
+	if _, _, _, ok := splitTraceParent(parent); !ok {
+		return newSpan("").String(), ""
+	}
+	for i := range len(state) {
+		if c := state[i]; c < ' ' && c != '\t' || c >= 0x7f {
+			return parent, ""
+		}
+	}
+	return parent, state
+}
+
 func (s span) String() string { return "00-" + s.trace + "-" + s.id + "-" + s.flags }
 
 // splitTraceParent takes a traceparent apart (Trace Context, 3.2). Versions
