@@ -3,6 +3,7 @@ package builder
 import (
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // Inputs are what a function's binary is made from, outside the Go
@@ -14,15 +15,24 @@ type Inputs struct {
 	// Files that count, absolute; some may not exist yet (go.sum, go.work).
 	Files []string
 	// Packages are the directories where a new source file counts too, Embeds
-	// those where any new name does.
-	Packages, Embeds []string
+	// those where any new name does, Documents those where a new YAML file
+	// does: no binary is made from these, but a mesh is read from them.
+	Packages, Embeds, Documents []string
 }
 
 // Contains says whether a change of the file changes the binary.
 func (in Inputs) Contains(path string) bool {
 	dir := filepath.Dir(path)
 	return slices.Contains(in.Files, path) || slices.Contains(in.Embeds, dir) ||
-		slices.Contains(in.Packages, dir) && counts(filepath.Base(path))
+		slices.Contains(in.Packages, dir) && counts(filepath.Base(path)) ||
+		slices.Contains(in.Documents, dir) && document(filepath.Base(path))
+}
+
+// document says whether a file's name is that of a YAML document, and not of
+// an editor's copy.
+func document(name string) bool {
+	ext := filepath.Ext(name)
+	return !strings.HasPrefix(name, ".") && (ext == ".yaml" || ext == ".yml")
 }
 
 // settle puts the lists in order and works out Dirs.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -96,7 +98,7 @@ func (b *builds) build(ctx context.Context, g *generation, fs []*mesh.Function) 
 		}
 	}
 	for _, f := range fs {
-		code, err := replica.Locate(b.e.root, f)
+		code, err := b.locate(f)
 		switch {
 		case err != nil:
 			fail(f, err)
@@ -134,6 +136,27 @@ func (b *builds) build(ctx context.Context, g *generation, fs []*mesh.Function) 
 		}
 	}
 	return failed
+}
+
+// locate finds the code of a function. If there is none yet, the place where
+// it would be is watched.
+func (b *builds) locate(f *mesh.Function) (replica.Code, error) {
+	code, err := replica.Locate(b.e.root, f)
+	if err == nil || b.watcher == nil {
+		return code, err
+	}
+	in := builder.Inputs{Function: f.Name}
+	for dir := replica.SourceDir(b.e.root, f); ; dir = filepath.Dir(dir) {
+		if info, err := os.Stat(dir); err == nil && info.IsDir() || dir == filepath.Dir(dir) {
+			in.Dirs = []string{dir}
+			break
+		}
+		in.Files = append(in.Files, dir)
+	}
+	if err := b.watcher.Set(in); err != nil {
+		b.e.log.Warn("the place for the code of "+f.Name+" cannot be watched", "error", err.Error())
+	}
+	return replica.Locate(b.e.root, f) // it may have come meanwhile
 }
 
 // fallBack gives a function that does not build the binary that it last had.

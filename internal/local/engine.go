@@ -60,7 +60,8 @@ type engine struct {
 	stopped   chan struct{}
 	stopErr   error
 
-	idle relaxer
+	idle     relaxer
+	troubles troubles
 
 	// closers undo what start has done, last first.
 	closers []func() error
@@ -297,16 +298,21 @@ func (e *engine) observe(ev replica.Event) {
 	name := ev.Function.Name
 	switch ev.Kind {
 	case replica.KindReady:
+		e.troubles.over(name)
 		e.log.Info(name+" is ready", "pid", ev.PID, "after", (ev.Spawn + ev.Listen + ev.Ready).Round(100*time.Microsecond).String())
 	case replica.KindExited:
-		if ev.Err != nil {
-			e.log.Warn(name+" ended", "pid", ev.PID, "error", ev.Err.Error())
+		// One that never came to be is told of by what follows from it.
+		if ev.Err != nil && (ev.PID != 0 || ev.URL != "") {
+			e.log.Warn(name+" ended", "pid", ev.PID, "error", why(ev.Err))
 		}
 	case replica.KindFailed:
-		if ev.Err != nil {
-			e.log.Error(name+" is not available", "error", ev.Err.Error())
+		if ev.Err != nil && e.troubles.isNew(name, why(ev.Err), time.Now()) {
+			e.log.Error(name+" is not available", "error", why(ev.Err))
 		}
 	case replica.KindZero:
+		if ev.Function.Spec.URL != "" {
+			break // its server is not ours
+		}
 		e.log.Info(name + " is at zero")
 		e.relax()
 	case replica.KindReplaced:

@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -9,9 +10,18 @@ import (
 	"github.com/weftmesh/weft/mesh/source"
 )
 
-// watchMesh watches the files that the mesh was read from.
+// watchMesh watches the files that the mesh was read from, and where more may
+// come to count.
 func (b *builds) watchMesh(bundle *source.Bundle) {
 	in := builder.Inputs{Function: meshInputs}
+	for _, dir := range source.DocumentDirs(b.e.root) {
+		if info, err := os.Stat(dir); err == nil && info.IsDir() {
+			in.Dirs = append(in.Dirs, dir)
+			in.Documents = append(in.Documents, dir)
+		}
+		// Made or removed, it is a change of the directory that it lies in.
+		in.Files = append(in.Files, dir)
+	}
 	for _, f := range bundle.Files {
 		abs, err := filepath.Abs(f)
 		if err != nil {
@@ -32,6 +42,8 @@ func (b *builds) watchMesh(bundle *source.Bundle) {
 func (e *engine) reload(ctx context.Context) {
 	start := time.Now()
 	old := e.current.Load()
+	// Before it is read, so that nothing comes between: a directory may be new.
+	e.builds.watchMesh(old.bundle)
 	bundle, err := e.load()
 	e.builds.watchMesh(bundle)
 	if err != nil {

@@ -25,6 +25,12 @@ const (
 // DefaultFile is the name of the mesh file in a directory.
 const DefaultFile = "mesh.yaml"
 
+// DocumentDirs are the directories beside the mesh file in dir whose documents
+// count with it, whether they are there or not.
+func DocumentDirs(dir string) []string {
+	return []string{filepath.Join(dir, dirResources), filepath.Join(dir, dirLocal)}
+}
+
 // Options of Load.
 type Options struct {
 	// Set overrides single fields, each as path=value:

@@ -36,14 +36,6 @@ func (c Code) same(o Code) bool {
 // and ./functions/<kebab-name>, paths relative to root (the directory of the
 // mesh file). The error names all four.
 func Locate(root string, f *mesh.Function) (Code, error) {
-	source := f.Spec.Source
-	if source == "" {
-		source = "./functions/" + f.KubeName
-	}
-	dir := source
-	if !filepath.IsAbs(dir) {
-		dir = filepath.Join(root, dir)
-	}
 	switch {
 	case f.Spec.URL != "":
 		return Code{URL: f.Spec.URL}, nil
@@ -53,13 +45,36 @@ func Locate(root string, f *mesh.Function) (Code, error) {
 		}
 		return Code{Command: f.Spec.Command}, nil
 	}
-	if info, err := os.Stat(dir); err == nil && info.IsDir() {
+	if dir := SourceDir(root, f); isDir(dir) {
 		return Code{Source: dir}, nil
 	}
+	source := sourceOf(f)
 	if f.Spec.Source != "" {
 		return Code{}, fmt.Errorf("function %s has no code: it has no url and no command, and its source %s is not a directory (left out, source is ./functions/%s)", f.Name, source, f.KubeName)
 	}
 	return Code{}, fmt.Errorf("function %s has no code: set its url, command or source, or write it in %s", f.Name, source)
+}
+
+// SourceDir is the directory of a function's code if it has neither url nor
+// command, whether it is there or not.
+func SourceDir(root string, f *mesh.Function) string {
+	source := sourceOf(f)
+	if filepath.IsAbs(source) {
+		return source
+	}
+	return filepath.Join(root, source)
+}
+
+func sourceOf(f *mesh.Function) string {
+	if f.Spec.Source != "" {
+		return f.Spec.Source
+	}
+	return "./functions/" + f.KubeName
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // Options of a Manager. Plan, Dir and Data are required.

@@ -159,7 +159,6 @@ func (p *pool) setFailed(reason string) {
 	}
 	p.signal()
 	p.mu.Unlock()
-	p.event(Event{Kind: KindFailed, Err: p.unavailable(reason, 0)})
 }
 
 // setCode puts new code in force.
