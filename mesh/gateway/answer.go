@@ -45,16 +45,36 @@ func (c *call) answer(resp *http.Response) (broken bool) {
 		broken = c.stream(resp, fmt.Errorf("answered %d %s", status, http.StatusText(status)))
 		c.routeError()
 		return broken
-	case emitted == "" && c.e.linked && status/100 == 2 && routes(c.r.Method) && hasJSON(resp):
+	case emitted == "" && c.e.linked && status/100 == 2 && routes(c.r.Method) && hasOutput(resp):
 		return c.output(resp)
 	default:
 		return c.stream(resp, nil)
 	}
 }
 
-func hasJSON(resp *http.Response) bool {
+// hasOutput says whether an answer to a method that routes is an output: JSON,
+// or events in any mode.
+func hasOutput(resp *http.Response) bool {
+	if wire.IsEvent(resp.Header) {
+		return true
+	}
 	ct := resp.Header.Get("Content-Type")
 	return ct != "" && resp.ContentLength != 0 && wire.IsJSON(ct)
+}
+
+// outputsOf reads the outputs out of such an answer.
+func outputsOf(resp *http.Response, body []byte) ([]delivery.Output, error) {
+	if wire.IsEvent(resp.Header) {
+		return delivery.EventOutputs(resp.Header, body)
+	}
+	if len(body) == 0 {
+		return nil, nil
+	}
+	e, err := delivery.DataEvent(resp.Header.Get("Content-Type"), body)
+	if err != nil {
+		return nil, err
+	}
+	return []delivery.Output{{Event: e}}, nil
 }
 
 // output routes the answer, and then answers the client.
@@ -71,7 +91,7 @@ func (c *call) output(resp *http.Response) (broken bool) {
 			return false
 		}
 		c.end(resp.StatusCode, fmt.Errorf("the answer broke off: %w", err))
-		problem(c.w, http.StatusBadGateway, f.Name+" broke off amid its answer", "its log says why: weft logs "+f.Name)
+		problem(c.w, http.StatusBadGateway, f.Name+" broke off amid its answer", "its log says why: weft logs --function "+f.Name)
 		c.routeError()
 		return true
 	}
@@ -82,15 +102,20 @@ func (c *call) output(resp *http.Response) (broken bool) {
 		c.routeError()
 		return false
 	}
-	e := event.New()
-	e.SetDataContentType(resp.Header.Get("Content-Type"))
-	e.DataEncoded = body
-	routed, err := c.route(c.ctx, mesh.StatusSuccess, "", []delivery.Output{{Event: e}})
-	c.rec.Outputs = routed.Queued
+	outputs, err := outputsOf(resp, body)
 	if err != nil {
-		c.end(http.StatusServiceUnavailable, fmt.Errorf("routing the output: %w", err))
-		notRouted(c.w, f.Name, err)
+		c.end(resp.StatusCode, fmt.Errorf("answered %d with garbage: %w", resp.StatusCode, err))
+		problem(c.w, http.StatusBadGateway, "the answer of "+f.Name+" is not what its Content-Type says", "its log says more: weft logs "+f.Name)
+		c.routeError()
 		return false
+	}
+	if len(outputs) > 0 {
+		routed, err := c.route(c.ctx, mesh.StatusSuccess, "", outputs)
+		c.rec.Outputs = routed.Queued
+		if err != nil {
+			c.end(notRouted(c.w, f.Name, err), fmt.Errorf("routing the output: %w", err))
+			return false
+		}
 	}
 	c.end(resp.StatusCode, nil)
 	h := c.w.Header()
@@ -183,6 +208,8 @@ func (c *call) routeError() {
 	ct := c.r.Header.Get("Content-Type")
 	if ct == "" {
 		ct = contract.TypeJSON
+	} else if wire.CheckContentType(ct) != nil {
+		ct = "application/octet-stream"
 	}
 	e.SetDataContentType(ct)
 	e.DataEncoded = c.input()

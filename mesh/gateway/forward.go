@@ -174,7 +174,7 @@ func (c *call) attempt(header http.Header, more bool) (again bool) {
 	if more && c.whole && (notSent(err) || c.repeatable()) {
 		return true
 	}
-	problem(c.w, http.StatusBadGateway, f.Name+" broke off without an answer", "its log says why: weft logs "+f.Name)
+	problem(c.w, http.StatusBadGateway, f.Name+" broke off without an answer", "its log says why: weft logs --function "+f.Name)
 	c.routeError()
 	return false
 }
@@ -337,11 +337,19 @@ var defaultTransport = sync.OnceValue(func() http.RoundTripper {
 func (c *call) route(ctx context.Context, status, text string, outputs []delivery.Output) (delivery.Routed, error) {
 	f := c.e.f
 	return c.g.cfg.Dispatcher.Submit(ctx, delivery.Outcome{
-		Function: f, InputSource: inputSource(f), InputID: c.id,
+		Function: f, InputSource: inputSource(f, status), InputID: c.id,
 		Status: status, Error: text, Outputs: outputs,
 		TraceParent: c.trace.parent, TraceState: c.trace.state,
 	})
 }
 
-// inputSource identifies, with the event's id, a request to f.
-func inputSource(f *mesh.Function) string { return f.Source }
+// inputSource identifies, with the event's id, a request to f. It is not that of
+// the events which f puts into its sink under ids of its own choice. And what
+// failed is not what a repetition with the same key then succeeds in: a link
+// that takes both would drop what the client was told is accepted.
+func inputSource(f *mesh.Function, status string) string {
+	if status == mesh.StatusError {
+		return f.Source + "#http-error"
+	}
+	return f.Source + "#http"
+}

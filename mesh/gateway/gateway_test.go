@@ -282,6 +282,41 @@ func TestOutput(t *testing.T) {
 		}, nil, 500, []string{`error {"order":1}`}},
 		"full": {"an output that is not durable is not accepted", "POST", "/in/", answerJSON,
 			fmt.Errorf("queue of next: %w", delivery.ErrQueueFull), 503, nil},
+		"event": {"an event is an output with its own attributes", "POST", "/in/", func(rw http.ResponseWriter, _ *http.Request) {
+			rw.Header().Set("Content-Type", "application/cloudevents+json")
+			fmt.Fprint(rw, `{"specversion":"1.0","id":"1","source":"/x","type":"mine","data":[1]}`)
+		}, nil, 200, []string{`success mine [1]`}},
+		"binary": {"in any mode", "POST", "/in/", func(rw http.ResponseWriter, _ *http.Request) {
+			for _, name := range []string{"id", "source", "type"} {
+				rw.Header().Set("Ce-"+name, "mine")
+			}
+			rw.Header().Set("Ce-Specversion", "1.0")
+			rw.WriteHeader(201)
+		}, nil, 201, []string{`success mine `}},
+		"batch": {"many at once, each to whom it says", "POST", "/in/", func(rw http.ResponseWriter, _ *http.Request) {
+			rw.Header().Set("Content-Type", "application/cloudevents-batch+json")
+			fmt.Fprint(rw, `[{"specversion":"1.0","id":"1","source":"/x","type":"a","data":1},{"specversion":"1.0","id":"2","source":"/x","type":"b","weftto":"next","data":2}]`)
+		}, nil, 200, []string{`success a 1`, `success b to next 2`}},
+		"no batch": {"an empty batch is none", "POST", "/in/", func(rw http.ResponseWriter, _ *http.Request) {
+			rw.Header().Set("Content-Type", "application/cloudevents-batch+json")
+			fmt.Fprint(rw, `[]`)
+		}, nil, 200, nil},
+		"empty": {"an empty body is no JSON, and no output", "POST", "/in/", func(rw http.ResponseWriter, _ *http.Request) {
+			rw.Header().Set("Content-Type", "application/json")
+			_ = http.NewResponseController(rw).Flush()
+		}, nil, 200, nil},
+		"garbage": {"what says JSON and is none fails as it does behind a queue", "POST", "/in/", func(rw http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			rw.Header().Set("Content-Type", "application/json")
+			fmt.Fprint(rw, `{oops`)
+		}, nil, 502, []string{`error {"order":1}`}},
+		"garbage event": {"so does an event", "POST", "/in/", func(rw http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			rw.Header().Set("Content-Type", "application/cloudevents+json")
+			fmt.Fprint(rw, `{}`)
+		}, nil, 502, []string{`error {"order":1}`}},
+		"not linked": {"an output to a function that is not linked is final", "POST", "/in/", answerJSON,
+			&delivery.NotLinkedError{From: "in", To: "nobody"}, 500, nil},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -296,18 +331,78 @@ func TestOutput(t *testing.T) {
 			w.server.Close() // waits for the request, and so for what is routed after the answer
 			var got []string
 			for _, o := range w.outcomes {
-				got = append(got, o.Status+" "+string(o.Outputs[0].Event.DataEncoded))
-				if o.InputID != "k" || o.InputSource != w.plan.Function("in").Source || o.TraceParent == "" {
+				for _, out := range o.Outputs {
+					s := o.Status + " "
+					if out.Event.Type() != "" {
+						s += out.Event.Type() + " "
+					}
+					if out.To != "" {
+						s += "to " + out.To + " "
+					}
+					got = append(got, s+string(out.Event.DataEncoded))
+				}
+				if o.InputID != "k" || o.InputSource == w.plan.Function("in").Source || o.TraceParent == "" {
 					t.Errorf("identity of the outcome: %+v", o)
 				}
 			}
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("%s: %s", c.reason, diff)
 			}
-			if c.submitErr != nil && resp.Header.Get("Retry-After") == "" {
+			if c.status == 503 && resp.Header.Get("Retry-After") == "" {
 				t.Error("503 without Retry-After")
 			}
 		})
+	}
+}
+
+// TestRepeatedKey: a client may repeat a request that failed with the same key;
+// what it is then told is accepted must not be taken for what failed.
+func TestRepeatedKey(t *testing.T) {
+	failed := false
+	w := newWorld(t, func(rw http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		if !failed {
+			failed = true
+			rw.WriteHeader(500)
+			return
+		}
+		answerJSON(rw, r)
+	})
+	for range 3 {
+		_ = text(t, w.do("POST", "/in/", "{}", "Idempotency-Key", "k"))
+		<-w.ended
+	}
+	w.server.Close()
+	if len(w.outcomes) != 3 {
+		t.Fatalf("%d outcomes, want the error and two successes", len(w.outcomes))
+	}
+	id := func(i int) string {
+		return w.outcomes[i].Status + " " + w.outcomes[i].InputSource + " " + w.outcomes[i].InputID
+	}
+	if id(1) != id(2) {
+		t.Errorf("%s and %s: the same request, repeated, must be the same input", id(1), id(2))
+	}
+	if w.outcomes[0].InputSource == w.outcomes[1].InputSource {
+		t.Errorf("%s and %s: a link that takes both would drop the second", id(0), id(1))
+	}
+}
+
+// TestOddContentType: a client's content type that no event can have does not
+// lose the error's output.
+func TestOddContentType(t *testing.T) {
+	w := newWorld(t, func(rw http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		rw.WriteHeader(500)
+	})
+	_ = text(t, w.do("POST", "/in/", "{}", "Content-Type", "text/\xff"))
+	<-w.ended
+	w.server.Close()
+	if len(w.outcomes) != 1 {
+		t.Fatalf("%d outcomes, want the error's", len(w.outcomes))
+	}
+	e := w.outcomes[0].Outputs[0].Event
+	if got := e.DataContentType(); got != "application/octet-stream" || string(e.DataEncoded) != "{}" {
+		t.Errorf("%s %q", got, e.DataEncoded)
 	}
 }
 

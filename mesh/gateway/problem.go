@@ -32,12 +32,19 @@ func busy(w http.ResponseWriter, after time.Duration, text, hint string) {
 	problem(w, http.StatusServiceUnavailable, text, hint)
 }
 
-// notRouted answers a call whose output could not be made durable.
-func notRouted(w http.ResponseWriter, function string, err error) {
-	if errors.Is(err, delivery.ErrQueueFull) {
-		busy(w, time.Second, "the output of "+function+" was not accepted: a queue behind it is full",
+// notRouted answers a call whose output could not be made durable, and returns
+// the status of the answer. Only where trying again may help is it 503.
+func notRouted(w http.ResponseWriter, function string, err error) (status int) {
+	var unlinked *delivery.NotLinkedError
+	switch text := "the output of " + function + " was not accepted"; {
+	case errors.As(err, &unlinked), errors.Is(err, delivery.ErrTooLarge):
+		problem(w, http.StatusInternalServerError, text+": "+err.Error(), "")
+		return http.StatusInternalServerError
+	case errors.Is(err, delivery.ErrQueueFull):
+		busy(w, time.Second, text+": a queue behind it is full",
 			"try again in a moment; the same Idempotency-Key is never routed twice")
-		return
+	default:
+		busy(w, time.Second, text, "try again in a moment")
 	}
-	busy(w, time.Second, "the output of "+function+" was not accepted", "try again in a moment")
+	return http.StatusServiceUnavailable
 }

@@ -158,6 +158,8 @@ func (s *Sink) take(w http.ResponseWriter, r *http.Request, f *mesh.Function, ev
 		w.WriteHeader(http.StatusAccepted)
 	case errors.As(err, &unlinked):
 		notLinked(w, f, unlinked.To)
+	case errors.Is(err, delivery.ErrTooLarge):
+		problem(w, http.StatusRequestEntityTooLarge, err.Error(), "keep large data in a store and emit its key")
 	default:
 		if !errors.Is(err, delivery.ErrQueueFull) && r.Context().Err() == nil {
 			s.cfg.Logger.Warn("emitted events were not accepted", "function", f.Name, "error", err)

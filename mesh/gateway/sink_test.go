@@ -69,6 +69,8 @@ spec:
 			strings.Replace(event, `"check"`, `"chek"`, 1), nil, 404, "linked to check", nil},
 		"full": {"a full queue is worth another try", "POST", "/sink/tok", structured, event,
 			fmt.Errorf("queue: %w", delivery.ErrQueueFull), 503, "full", []string{`check 1 3 {"n":1}`}},
+		"too large": {"what no queue will ever take is not", "POST", "/sink/tok", structured, event,
+			fmt.Errorf("queue: %w", delivery.ErrTooLarge), 413, "too large", []string{`check 1 3 {"n":1}`}},
 		"other": {"so is any other failure, without its text", "POST", "/sink/tok", structured, event, errors.New("disk /secret"), 503, "not accepted",
 			[]string{`check 1 3 {"n":1}`}},
 	}

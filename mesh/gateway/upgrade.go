@@ -49,7 +49,7 @@ func (c *call) upgrade() {
 		},
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
 			failure, broken = err, c.ctx.Err() == nil
-			problem(w, http.StatusBadGateway, c.e.f.Name+" did not take the connection", "its log says why: weft logs "+c.e.f.Name)
+			problem(w, http.StatusBadGateway, c.e.f.Name+" did not take the connection", "its log says why: weft logs --function "+c.e.f.Name)
 		},
 	}
 	defer func() {
