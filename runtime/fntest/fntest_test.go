@@ -30,20 +30,29 @@ func TestOutcomes(t *testing.T) {
 		handler http.HandlerFunc
 		want    fntest.Kind
 	}{
-		"output":       {"a 2xx with a body is an output", answer(200, `{}`), fntest.KindOutput},
-		"created":      {"whichever 2xx", answer(201, `{}`), fntest.KindOutput},
-		"no content":   {"204 is none", answer(204, ``), fntest.KindNone},
-		"accepted":     {"202 is none, whatever its body", answer(202, `{}`), fntest.KindNone},
-		"empty":        {"no body is none", answer(200, ``), fntest.KindNone},
-		"not found":    {"404 may mend itself", answer(404, ``), fntest.KindRetry},
-		"timeout":      {"408 may mend itself", answer(408, ``), fntest.KindRetry},
-		"conflict":     {"409 may mend itself", answer(409, ``), fntest.KindRetry},
-		"too early":    {"425 may mend itself", answer(425, ``), fntest.KindRetry},
-		"too many":     {"429 may mend itself", answer(429, ``), fntest.KindRetry},
-		"unavailable":  {"503 may mend itself", answer(503, ``), fntest.KindRetry},
-		"broken":       {"other 5xx may mend themselves", answer(500, ``), fntest.KindRetry},
-		"bad request":  {"other 4xx are final", answer(400, ``), fntest.KindFinal},
-		"unprocessed":  {"422 is final", answer(422, ``), fntest.KindFinal},
+		"output":      {"a 2xx with a body is an output", answer(200, `{}`), fntest.KindOutput},
+		"created":     {"whichever 2xx", answer(201, `{}`), fntest.KindOutput},
+		"no content":  {"204 is none", answer(204, ``), fntest.KindNone},
+		"accepted":    {"202 is none, whatever its body", answer(202, `{}`), fntest.KindNone},
+		"empty":       {"no body is none", answer(200, ``), fntest.KindNone},
+		"not found":   {"404 may mend itself", answer(404, ``), fntest.KindRetry},
+		"timeout":     {"408 may mend itself", answer(408, ``), fntest.KindRetry},
+		"conflict":    {"409 may mend itself", answer(409, ``), fntest.KindRetry},
+		"too early":   {"425 may mend itself", answer(425, ``), fntest.KindRetry},
+		"too many":    {"429 may mend itself", answer(429, ``), fntest.KindRetry},
+		"unavailable": {"503 may mend itself", answer(503, ``), fntest.KindRetry},
+		"broken":      {"other 5xx may mend themselves", answer(500, ``), fntest.KindRetry},
+		"bad request": {"other 4xx are final", answer(400, ``), fntest.KindFinal},
+		"unprocessed": {"422 is final", answer(422, ``), fntest.KindFinal},
+		"garbage": {"JSON that is none is final", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, "{oops")
+		}, fntest.KindFinal},
+		"bad event": {"so is a malformed event", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/cloudevents+json")
+			_, _ = io.WriteString(w, "{}")
+		}, fntest.KindFinal},
+		"plain":        {"bytes of no stated type are an output", answer(200, `{oops`), fntest.KindOutput},
 		"unauthorized": {"401 is final", answer(401, ``), fntest.KindFinal},
 	}
 	for name, tc := range cases {
