@@ -3,6 +3,7 @@ package jetstream
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -25,6 +26,28 @@ func (b *Broker) Left(ctx context.Context) (events, deadLetters int, err error) 
 		}
 	}
 	return events, deadLetters, streams.Err()
+}
+
+// Stranded counts the events that nobody takes: those not acknowledged, in
+// queues that the mesh once had and that are not among the given ones any more.
+// Queues without such events are left out.
+func (b *Broker) Stranded(ctx context.Context, queues ...string) (map[string]int, error) {
+	stranded := make(map[string]int)
+	streams := b.js.StreamNames(ctx)
+	for name := range streams.Name() {
+		queue, ok := strings.CutPrefix(name, b.names.stream)
+		if !ok || name == b.names.deadStream() || name == b.names.stateStream() || slices.Contains(queues, queue) {
+			continue
+		}
+		n, err := b.unacknowledged(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		if n > 0 {
+			stranded[queue] = n
+		}
+	}
+	return stranded, streams.Err()
 }
 
 func (b *Broker) unacknowledged(ctx context.Context, stream string) (int, error) {
