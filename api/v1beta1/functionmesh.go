@@ -5,6 +5,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
+// AnnotationExample of a mesh is JSON that its first http trigger takes (or,
+// if it has none, its first linked function): what the command line offers to
+// send when the mesh is up.
+const AnnotationExample = "weft.dev/example"
+
 // FunctionMesh describes functions, what triggers them, how they are linked
 // and under which policies.
 //

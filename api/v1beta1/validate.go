@@ -1,6 +1,7 @@
 package v1beta1
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -37,6 +38,10 @@ func (m *FunctionMesh) Validate() field.ErrorList {
 	}
 	if m.Namespace != "" && len(validation.IsDNS1123Label(m.Namespace)) > 0 {
 		errs = append(errs, field.Invalid(meta.Child("namespace"), m.Namespace, "is not a namespace: lower-case letters, digits and dashes"))
+	}
+	if example, ok := m.Annotations[AnnotationExample]; ok && !json.Valid([]byte(example)) {
+		errs = append(errs, field.Invalid(meta.Child("annotations").Key(AnnotationExample), example,
+			"is not JSON; write what a client would send, in quotes"))
 	}
 	return append(errs, m.Spec.validate(field.NewPath("spec"))...)
 }

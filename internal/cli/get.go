@@ -75,8 +75,8 @@ func printStatus(w io.Writer, s adminapi.Status) error {
 	if !s.Ready {
 		state = "not ready"
 	}
-	fmt.Fprintf(w, "mesh %s (namespace %s): %s, up %s, queues synced %s, engine %.0f MB\n\n",
-		s.Mesh, s.Namespace, state, s.Uptime, s.Sync, s.MemoryMB)
+	fmt.Fprintf(w, "mesh %s (namespace %s): %s, up %s, queues %s, engine %.0f MB\n\n",
+		s.Mesh, s.Namespace, state, s.Uptime, synced(s.Sync), s.MemoryMB)
 	t := newColumns(w, "FUNCTION", "STATE", "REPLICAS", "QUEUED", "DEAD", "BREAKER", "CALLS", "ERRORS", "P95", "ROUTES")
 	for _, f := range s.Functions {
 		t.row(f.Name, f.State, replicas(f), f.Queued, f.DeadLetters, f.Breaker,

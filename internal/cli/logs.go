@@ -61,7 +61,7 @@ weft logs --trace 4bf92f3577b34da6a3ce929d0e0e4736`,
 	}
 	engine.add(c)
 	c.Flags().BoolVar(&filter.Follow, "follow", false, "wait for more")
-	c.Flags().StringVar(&filter.Function, "function", "", "only of this `FUNCTION`")
+	c.Flags().StringVar(&filter.Function, "function", "", "only of this `FUNCTION`; - is the engine")
 	c.Flags().StringVar(&filter.Level, "level", "", "at least this `LEVEL`: debug, info, warn or error")
 	c.Flags().StringVar(&since, "since", "", "from a `TIME` on: 10m ago, or 2026-01-02T15:04:05Z")
 	c.Flags().StringVar(&filter.Trace, "trace", "", "only of this trace `ID`")

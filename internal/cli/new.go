@@ -52,9 +52,9 @@ weft new hello --template hello`,
 			}
 			if err := p.Tidy(c.Context()); err != nil {
 				return withHint(fmt.Errorf("the project is written, but its dependencies are not complete: %w", err),
-					"with a network: cd %s && go mod tidy", p.Dir)
+					"with a network: cd %s && go mod tidy", quoted(p.Dir))
 			}
-			fmt.Fprintf(a.Out, "\n%s is ready; next:\n  cd %s\n  go test ./...\n  %s up\n", name, p.Dir, a.name)
+			fmt.Fprintf(a.Out, "\n%s is ready; next:\n  cd %s\n  go test ./...\n  %s up\n", name, quoted(p.Dir), a.name)
 			return nil
 		},
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveFilterDirs),
@@ -95,7 +95,7 @@ func weftModule(p *project.Project, checkout string) error {
 		p.Checkout = version.Checkout()
 	default:
 		return withHint(errors.New("this is a development build of weft, and the checkout it was built from is not on this machine"),
-			"name a checkout: weft new %s --weft DIR", p.Dir)
+			"name a checkout: weft new %s --weft DIR", quoted(p.Dir))
 	}
 	var err error
 	if p.Checkout != "" {

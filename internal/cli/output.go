@@ -101,6 +101,17 @@ func multiLine(s string) string {
 	return strings.Join(lines, "\n    ")
 }
 
+// quoted is a word as a shell takes it: as it is, or in quotes.
+func quoted(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-./+:@,%=", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
 // shorten cuts s to n characters.
 func shorten(s string, n int) string {
 	r := []rune(s)

@@ -63,12 +63,16 @@ weft up --debug validateInventory`,
 	return c
 }
 
+// synced says when queues reach the disk.
+func synced(mode string) string {
+	if mode == local.SyncAlways {
+		return "synced always"
+	}
+	return "synced each second"
+}
+
 // banner says that the mesh takes traffic, where, and what to try.
 func (a *app) banner(run adminapi.Run, opts local.Options, hints []string) {
-	sync := "synced each second"
-	if opts.Sync == local.SyncAlways {
-		sync = "synced always"
-	}
 	ready := "ready"
 	if opts.Color {
 		ready = paint(32, ready)
@@ -77,7 +81,7 @@ func (a *app) banner(run adminapi.Run, opts local.Options, hints []string) {
 	fmt.Fprintf(&b, "\n%s  %s\n", ready, run.Mesh)
 	fmt.Fprintf(&b, "  http   %s\n", run.HTTP)
 	fmt.Fprintf(&b, "  admin  %s (metrics at /metrics)\n", run.Admin)
-	fmt.Fprintf(&b, "  data   %s (queues %s)\n", readable(opts.Data), sync)
+	fmt.Fprintf(&b, "  data   %s (queues %s)\n", readable(opts.Data), synced(opts.Sync))
 	for _, h := range hints {
 		fmt.Fprintf(&b, "  try    %s\n", strings.ReplaceAll(h, "\n", "\n         "))
 	}

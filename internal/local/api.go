@@ -55,7 +55,7 @@ func (e *engine) apiInvoke(w http.ResponseWriter, r *http.Request) error {
 	var unavailable *delivery.UnavailableError
 	switch {
 	case errors.As(err, &unavailable):
-		return fault(http.StatusServiceUnavailable, "its log says more: weft logs "+f.Name, "%s", unavailable.Error())
+		return fault(http.StatusServiceUnavailable, "its log says more: weft logs --function "+f.Name, "%s", unavailable.Error())
 	case err != nil:
 		return err
 	}
@@ -267,16 +267,14 @@ func (e *engine) apiDelete(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	if !force {
-		events, letters := 0, 0
-		for _, s := range e.queueStats(r.Context()) {
-			events += s.Waiting + s.InFlight
-		}
-		for _, n := range e.deadLetters(r.Context()) {
-			letters += n
+		// Those of functions that the mesh had once count as well.
+		events, letters, err := e.broker.Left(r.Context())
+		if err != nil {
+			return err
 		}
 		if events+letters > 0 {
 			return fault(http.StatusConflict, "let them be worked off, or remove them as well: weft delete --force",
-				"%d events and %d dead letters are left", events, letters)
+				"%s", (&LeftError{Events: events, DeadLetters: letters}).Error())
 		}
 	}
 	return e.endAndAnswer(w, true)

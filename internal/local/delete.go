@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/weftmesh/weft/mesh/source"
 )
@@ -17,7 +18,24 @@ import (
 type LeftError struct{ Events, DeadLetters int }
 
 func (e *LeftError) Error() string {
-	return fmt.Sprintf("%d events and %d dead letters are left", e.Events, e.DeadLetters)
+	verb := "are"
+	if e.Events+e.DeadLetters == 1 {
+		verb = "is"
+	}
+	var what []string
+	for _, c := range []struct {
+		n    int
+		noun string
+	}{{e.Events, "event"}, {e.DeadLetters, "dead letter"}} {
+		switch c.n {
+		case 0:
+		case 1:
+			what = append(what, "1 "+c.noun)
+		default:
+			what = append(what, fmt.Sprintf("%d %ss", c.n, c.noun))
+		}
+	}
+	return fmt.Sprintf("%s %s left", strings.Join(what, " and "), verb)
 }
 
 // Delete removes the queues and dead letters of the mesh of opts.File from its

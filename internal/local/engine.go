@@ -221,7 +221,7 @@ func (e *engine) start(ctx context.Context) error {
 	e.ready.Store(true)
 	e.console.Flush()
 	if e.opts.OnReady != nil {
-		e.opts.OnReady(e.run, g.hints(e.run))
+		e.opts.OnReady(e.run, hints(g.plan, e.run.HTTP))
 	}
 	e.relax()
 	return nil
@@ -318,6 +318,6 @@ func (e *engine) observe(ev replica.Event) {
 	case replica.KindReplaced:
 		e.log.Info(name+" is replaced", "revision", ev.Revision)
 	case replica.KindDebugging:
-		e.log.Info(name+" waits for a debugger", "address", ev.Address)
+		e.log.Info(name+" waits for a debugger", "connect", "dlv connect "+ev.Address)
 	}
 }

@@ -470,3 +470,35 @@ func (r *rig) api(method, path, token string, host ...string) *http.Response {
 	r.t.Cleanup(func() { _ = resp.Body.Close() })
 	return resp
 }
+
+func TestDeleteCountsWhatRemovedFunctionsLeft(t *testing.T) {
+	patient := strings.Replace(chain, "initialInterval: 10ms, maxInterval: 20ms", "initialInterval: 5m, maxInterval: 5m", 1)
+	r := newRig(t, patient, func(c hookCall) string {
+		if c.Function == "tell" {
+			return "fail"
+		}
+		return ""
+	})
+	r.up()
+	r.order("o-1")
+	r.await("tell", "o-1")
+	r.down()
+
+	before, _, _ := strings.Cut(patient, "    - {from: check, to: tell}")
+	r.write("mesh.yaml", strings.Replace(before, "    - {name: tell, command: [$STEP]}\n", "", 1))
+	r.up()
+	var refused *adminapi.Error
+	if err := r.client.Delete(t.Context(), false); !errors.As(err, &refused) || refused.StatusCode != http.StatusConflict {
+		t.Fatalf("an event of a function that is gone is removed unasked: %v", err)
+	}
+	if refused.Error() != "1 event is left" {
+		t.Errorf("it says %q", refused.Error())
+	}
+	if err := r.client.Delete(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	r.stop = nil
+	if err := <-r.ended; err != nil {
+		t.Errorf("the engine ended with %v", err)
+	}
+}

@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/weftmesh/weft/internal/adminapi"
 	"github.com/weftmesh/weft/internal/local/replica"
 	"github.com/weftmesh/weft/mesh"
 	"github.com/weftmesh/weft/mesh/delivery"
@@ -160,28 +157,4 @@ func (g *generation) routes(f *mesh.Function) []string {
 		}
 	}
 	return list
-}
-
-// hints are what someone can try at once.
-func (g *generation) hints(run adminapi.Run) []string {
-	routes := gateway.Routes(g.plan)
-	if len(routes) == 0 {
-		for _, f := range g.plan.Functions {
-			if f.Queued() {
-				return []string{fmt.Sprintf("weft invoke %s -d '{}'", f.Name)}
-			}
-		}
-		return nil
-	}
-	r := routes[0]
-	path := strings.NewReplacer("{", "", "}", "").Replace(r.Path)
-	method := http.MethodPost
-	if len(r.Methods) > 0 {
-		method = r.Methods[0]
-	}
-	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodDelete:
-		return []string{fmt.Sprintf("curl -X %s %s%s", method, run.HTTP, path)}
-	}
-	return []string{fmt.Sprintf("curl -X %s %s%s -H 'Content-Type: application/json' -d '{}'", method, run.HTTP, path)}
 }

@@ -3,10 +3,13 @@ package local
 import (
 	"context"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/weftmesh/weft/internal/adminapi"
 	"github.com/weftmesh/weft/internal/local/replica"
+	"github.com/weftmesh/weft/mesh"
 	"github.com/weftmesh/weft/mesh/delivery"
 )
 
@@ -60,6 +63,9 @@ func (e *engine) status(ctx context.Context) adminapi.Status {
 		s := g.manager.Status(f)
 		fig := e.recorder.Function(f.Name)
 		q := queues[f.Name]
+		if s.Source == "" {
+			s.Source = codeOf(f)
+		}
 		s.Waiting = q.Waiting
 		s.Retrying = max(q.InFlight-g.dispatcher.InFlight(f), 0)
 		s.Breaker = string(g.dispatcher.Breaker(f))
@@ -80,6 +86,14 @@ func (e *engine) status(ctx context.Context) adminapi.Status {
 		})
 	}
 	return st
+}
+
+// codeOf is where a function's code is, as its author would write it.
+func codeOf(f *mesh.Function) string {
+	if len(f.Spec.Command) > 0 {
+		return strings.Join(f.Spec.Command, " ")
+	}
+	return filepath.ToSlash(filepath.Clean(replica.SourceDir("", f)))
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

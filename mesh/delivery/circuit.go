@@ -38,7 +38,7 @@ func (q *queue) turned(s BreakerState) {
 	q.moved()
 	q.d.obs.BreakerChanged(q.f, s)
 	if s == BreakerOpen {
-		q.d.log.Warn("circuit opened: events wait", "function", q.f.Name, "failures", q.f.Breaker.FailureThreshold, "recovery", q.f.Breaker.RecoveryTimeout)
+		q.d.log.Warn("circuit opened: events wait", "function", q.f.Name, "failures", q.f.Breaker.FailureThreshold, "recovery", q.f.Breaker.RecoveryTimeout.String())
 	} else {
 		q.d.log.Info("circuit closed", "function", q.f.Name)
 	}

@@ -97,7 +97,6 @@ func (r *replica) lines(cmd command) func(int, []byte) {
 				p.m.ledger.add(child, p.f.Service)
 				p.debuggee.Store(int64(child))
 			}
-			p.m.opts.Logger.Info("waiting for a debugger", "function", p.f.Name, "connect", "dlv connect "+cmd.debugger)
 			p.event(Event{Kind: KindDebugging, Revision: r.revision.name, PID: pid, Address: cmd.debugger})
 		}
 		if output != nil {
