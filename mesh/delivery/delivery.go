@@ -163,7 +163,8 @@ type Config struct {
 	// Observer may be nil.
 	Observer Observer
 	// MaxInFlight bounds the events of a function in flight at once;
-	// concurrency times max replicas, at most 256, if nil.
+	// concurrency times max replicas, at most 256, if nil. Below it the
+	// dispatcher finds out by itself how many are worth it, beginning at 32.
 	MaxInFlight func(*mesh.Function) int
 	// DrainTimeout is how long Run waits for calls in flight after its
 	// context ends; 30s if zero.

@@ -31,7 +31,7 @@ const (
 type queue struct {
 	d     *Dispatcher
 	f     *mesh.Function
-	limit int
+	limit *limiter
 	brk   *breaker
 	tasks sync.WaitGroup
 	// work hands events to idle workers.
@@ -57,7 +57,7 @@ type queue struct {
 
 func newQueue(d *Dispatcher, f *mesh.Function) *queue {
 	q := &queue{
-		d: d, f: f, limit: max(1, d.cfg.MaxInFlight(f)), brk: newBreaker(f.Breaker),
+		d: d, f: f, limit: newLimiter(max(1, d.cfg.MaxInFlight(f))), brk: newBreaker(f.Breaker),
 		work: make(chan *task), room: make(chan struct{}, 1), restNext: restFirst,
 	}
 	q.epoch, q.endEpoch = context.WithCancel(context.Background())
@@ -203,6 +203,14 @@ func (q *queue) done(t *task) {
 	q.tasks.Done()
 }
 
+// called takes note of how long a call took.
+func (q *queue) called(took time.Duration) {
+	now := time.Now()
+	q.mu.Lock()
+	q.limit.called(now, took, q.flying)
+	q.mu.Unlock()
+}
+
 func (q *queue) inFlight() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -214,7 +222,7 @@ func (q *queue) inFlight() int {
 func (q *queue) awaitRoom(ctx context.Context) int {
 	for ctx.Err() == nil {
 		q.mu.Lock()
-		n := q.limit - q.flying
+		n := q.limit.now() - q.flying
 		q.waiting = n <= 0
 		q.mu.Unlock()
 		if n > 0 {

@@ -112,6 +112,7 @@ func (t *task) run(pull, calls context.Context) {
 		return
 	}
 	a := c.make(calls)
+	q.called(c.rec.Duration)
 	c.rec.Enqueued = t.del.Enqueued()
 	if a.cut {
 		t.cut(&c)
