@@ -91,6 +91,7 @@ func (e *engine) newGeneration(b *source.Bundle) (_ *generation, err error) {
 
 // run pulls events until drain.
 func (g *generation) run() {
+	g.e.warnOfStranded(g.plan)
 	ctx, cancel := context.WithCancel(context.Background())
 	g.cancel = cancel
 	go func() {
