@@ -44,8 +44,9 @@ type Function struct {
 	Min      int       `json:"min"`
 	Max      int       `json:"max"`
 	InFlight int       `json:"inFlight"`
-	Queued   int       `json:"queued"`
-	// Waiting and Retrying events of the function's queue.
+	// Queued events of the function are those in its queue that no call is
+	// under way for: Waiting, and Retrying after a pause.
+	Queued      int      `json:"queued"`
 	Waiting     int      `json:"waiting"`
 	Retrying    int      `json:"retrying"`
 	Breaker     string   `json:"breaker"`

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -139,5 +140,49 @@ func TestInterrupted(t *testing.T) {
 	a := &app{Stdio: Stdio{Err: &errs}}
 	if code := a.report(context.Canceled); code != exitFailed || errs.String() != "weft: interrupted\n" {
 		t.Errorf("an interrupted command has not done its work: code %d, %q", code, errs.String())
+	}
+}
+
+func TestTopFits(t *testing.T) {
+	s := adminapi.Status{Mesh: "m", Functions: []adminapi.Function{
+		{Name: "validateInventory", State: "debugging", Max: 10, PerSecond: 1234.5, P50ms: 12, P95ms: 1200, Errors: 10},
+		{Name: strings.Repeat("long", 15), State: "zero", Max: 2, Queued: 1 << 20},
+	}}
+	for name, tc := range map[string]struct {
+		reason        string
+		width         int
+		has, hasNot   []string
+		wholeLongName bool
+	}{
+		"Wide":   {"all is shown where there is room", 200, []string{"P50", "RETRY", "BUSY", "MB"}, nil, true},
+		"Usual":  {"eighty columns hold what matters", 80, []string{"STATE", "QUEUED", "DEAD", "P95", "ERRORS", "validateInventory"}, []string{"P50"}, false},
+		"Narrow": {"names are shortened last", 50, []string{"STATE", "QUEUED", "DEAD"}, []string{"P50", "RETRY", "BUSY", "MB", "REPLICAS"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var b bytes.Buffer
+			if err := printTop(&b, s, tc.width); err != nil {
+				t.Fatal(err)
+			}
+			_, table, _ := strings.Cut(b.String(), "\n\n")
+			for line := range strings.Lines(table) {
+				if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > tc.width {
+					t.Errorf("%s: a line of %d in %d columns: %q", tc.reason, n, tc.width, line)
+				}
+			}
+			for _, want := range tc.has {
+				if !strings.Contains(table, want) {
+					t.Errorf("%s: %s is missing in\n%s", tc.reason, want, table)
+				}
+			}
+			header, _, _ := strings.Cut(table, "\n")
+			for _, column := range tc.hasNot {
+				if strings.Contains(header, column) {
+					t.Errorf("%s: %s is in\n%s", tc.reason, column, table)
+				}
+			}
+			if whole := strings.Contains(table, strings.Repeat("long", 15)); whole != tc.wholeLongName {
+				t.Errorf("%s: the long name whole is %t in\n%s", tc.reason, whole, table)
+			}
+		})
 	}
 }

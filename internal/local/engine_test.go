@@ -482,6 +482,10 @@ func TestDeleteCountsWhatRemovedFunctionsLeft(t *testing.T) {
 	r.up()
 	r.order("o-1")
 	r.await("tell", "o-1")
+	r.eventually("an event that is told to be queued", func() bool {
+		s := r.status().Functions[2]
+		return s.Name == "tell" && s.Queued == 1 && s.Retrying == 1
+	})
 	r.down()
 
 	before, _, _ := strings.Cut(patient, "    - {from: check, to: tell}")

@@ -68,6 +68,7 @@ func (e *engine) status(ctx context.Context) adminapi.Status {
 		}
 		s.Waiting = q.Waiting
 		s.Retrying = max(q.InFlight-g.dispatcher.InFlight(f), 0)
+		s.Queued = s.Waiting + s.Retrying
 		s.Breaker = string(g.dispatcher.Breaker(f))
 		s.DeadLetters = letters[f.Name]
 		s.Routes = g.routes(f)
