@@ -295,6 +295,7 @@ func (g *layout) heights() {
 			n.y -= top
 		}
 	}
+	g.close()
 }
 
 // settle gives a layer the heights nearest to those wished for (least squares,
