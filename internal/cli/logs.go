@@ -118,13 +118,16 @@ var (
 
 func paint(code int, s string) string { return fmt.Sprintf("\x1b[%dm%s\x1b[0m", code, s) }
 
+// longestName bounds how much of each line the functions' names take.
+const longestName = 32
+
 // logPrinter writes entries as people read them:
 // time, function, level, message and fields. The names of the functions align
 // the lines.
 func logPrinter(w io.Writer, colour bool, names []string) func(adminapi.LogEntry) error {
 	widest := len("weft")
 	for _, n := range names {
-		widest = max(widest, len(n))
+		widest = max(widest, min(len(n), longestName))
 	}
 	return func(e adminapi.LogEntry) error {
 		name := e.Function
@@ -132,7 +135,7 @@ func logPrinter(w io.Writer, colour bool, names []string) func(adminapi.LogEntry
 			name = "weft"
 		}
 		level := strings.ToUpper(e.Level)
-		who, lvl := fmt.Sprintf("%-*s", widest, name), fmt.Sprintf("%-5s", level)
+		who, lvl := fmt.Sprintf("%-*.*s", widest, widest, name), fmt.Sprintf("%-5s", level)
 		if colour {
 			h := fnv.New32a()
 			h.Write([]byte(name))

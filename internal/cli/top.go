@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,7 +39,7 @@ Ctrl-C on a terminal, and printed once elsewhere.`,
 				return badUsage(c, "--every is %s: must be at least 100ms", every)
 			}
 			return engine.call(func(client *adminapi.Client) error {
-				if once || !terminal(a.Out) {
+				if once || !terminal(a.Out) || os.Getenv("TERM") == "dumb" {
 					return a.topOnce(c.Context(), client, a.Out)
 				}
 				return a.topEvery(c.Context(), client, every)

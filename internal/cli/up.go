@@ -3,7 +3,10 @@ package cli
 import (
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -41,6 +44,10 @@ weft up --debug validateInventory`,
 			if err := engine.mesh.exists(); err != nil {
 				return err
 			}
+			// A reader of the log that goes away, as in weft up | head, ends the
+			// log and not the mesh. Ignored, the signal would be so in functions
+			// as well.
+			signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 			opts.File, opts.Set, opts.Data = engine.mesh.file, engine.mesh.set, engine.dir()
 			opts.Out, opts.Color = a.Out, colour(a.Out)
 			opts.Version = version.Get().Version
