@@ -2,6 +2,8 @@ package jetstream
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,6 +16,9 @@ const (
 	// nearFull is the share of its bound from which a queue gives up its
 	// acknowledged events before the dedup window is over, in percent.
 	nearFull = 80
+	// roomy is the share that a queue is brought down to then, as far as what
+	// was acknowledged behind a waiting event goes.
+	roomy = 60
 	// idleSweeps is how many sweeps a queue that no event passed is left alone
 	// by: others may use it too.
 	idleSweeps = 6
@@ -21,6 +26,10 @@ const (
 
 // janitor purges acknowledged events once they are older than the dedup
 // window. It never purges an event that is not acknowledged.
+//
+// The server purges from the oldest event on, so that one which waits keeps all
+// that were acknowledged after it. Only when room is needed are those deleted
+// one by one.
 type janitor struct {
 	b    *Broker
 	quit chan struct{}
@@ -29,6 +38,9 @@ type janitor struct {
 
 	mu     sync.Mutex
 	active map[string]bool
+	// acked holds the sequences acknowledged through this Broker since the
+	// last sweep, and those before that are behind a waiting event.
+	acked  map[string][]uint64
 	urgent map[string]bool
 	past   map[string]*history
 }
@@ -36,7 +48,7 @@ type janitor struct {
 func newJanitor(b *Broker) *janitor {
 	return &janitor{
 		b: b, quit: make(chan struct{}), gone: make(chan struct{}), now: make(chan struct{}, 1),
-		active: make(map[string]bool), urgent: make(map[string]bool), past: make(map[string]*history),
+		active: make(map[string]bool), acked: make(map[string][]uint64), urgent: make(map[string]bool), past: make(map[string]*history),
 	}
 }
 
@@ -67,9 +79,10 @@ func (h *history) olderThan(t time.Time) uint64 {
 }
 
 // settled notes that an event of the queue was acknowledged.
-func (j *janitor) settled(queue string) {
+func (j *janitor) settled(queue string, seq uint64) {
 	j.mu.Lock()
 	j.active[queue] = true
+	j.acked[queue] = append(j.acked[queue], seq)
 	j.mu.Unlock()
 }
 
@@ -166,7 +179,8 @@ func (j *janitor) clean(ctx context.Context, q *queue, h *history, now time.Time
 	floor := consumer.AckFloor.Stream
 	h.marks = append(h.marks, mark{at: now, last: st.LastSeq})
 	upTo := min(floor, h.olderThan(now.Add(-j.b.opts.DedupWindow)))
-	if st.Bytes > uint64(j.b.opts.MaxBytes)/100*nearFull || urgent { //nolint:gosec // positive
+	full := st.Bytes > uint64(j.b.opts.MaxBytes)/100*nearFull || urgent //nolint:gosec // positive
+	if full {
 		if upTo < floor && floor >= st.FirstSeq && st.Msgs > 0 {
 			j.b.log.Warn("queue is nearly full: repeated events may be routed twice, as acknowledged ones are dropped before the dedup window is over",
 				"queue", q.name, "bytes", st.Bytes, "bound", j.b.opts.MaxBytes)
@@ -179,5 +193,55 @@ func (j *janitor) clean(ctx context.Context, q *queue, h *history, now time.Time
 			return true, err
 		}
 	}
-	return st.Msgs > 0 && floor > upTo, nil
+	behind := j.behind(q.name, floor)
+	if full && len(behind) > 0 {
+		if err := j.makeRoom(ctx, q, stream, behind); err != nil {
+			return true, err
+		}
+	}
+	return st.Msgs > 0 && floor > upTo || len(behind) > 0, nil
+}
+
+// behind returns the sequences above floor that are acknowledged, oldest first,
+// and forgets the others.
+func (j *janitor) behind(queue string, floor uint64) []uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	left := slices.DeleteFunc(j.acked[queue], func(seq uint64) bool { return seq <= floor })
+	if len(left) == 0 {
+		delete(j.acked, queue)
+		return nil
+	}
+	j.acked[queue] = left
+	left = slices.Clone(left)
+	slices.Sort(left)
+	return left
+}
+
+// makeRoom deletes events that are acknowledged behind one that is not, until
+// the queue is roomy.
+func (j *janitor) makeRoom(ctx context.Context, q *queue, stream js.Stream, acked []uint64) error {
+	info, err := stream.Info(ctx)
+	if err != nil {
+		return err
+	}
+	most := uint64(j.b.opts.MaxBytes) / 100 * roomy //nolint:gosec // positive
+	if info.State.Msgs == 0 || info.State.Bytes <= most {
+		return nil
+	}
+	n := (info.State.Bytes-most)/(info.State.Bytes/info.State.Msgs) + 1
+	acked = acked[:min(n, uint64(len(acked)))]
+	j.b.log.Warn("queue is nearly full behind an event that waits: acknowledged ones are dropped, and if repeated may be routed twice",
+		"queue", q.name, "events", len(acked), "bound", j.b.opts.MaxBytes)
+	gone := make(map[uint64]bool, len(acked))
+	for _, seq := range acked {
+		if err = stream.DeleteMsg(ctx, seq); err != nil && !errors.Is(err, js.ErrMsgNotFound) {
+			break
+		}
+		gone[seq], err = true, nil
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.acked[q.name] = slices.DeleteFunc(j.acked[q.name], func(seq uint64) bool { return gone[seq] })
+	return err
 }

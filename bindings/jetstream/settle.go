@@ -69,7 +69,7 @@ func (d *inHand) Ack(ctx context.Context) error {
 		return err
 	}
 	d.q.lastAck.Store(&d.reply)
-	d.b.clean.settled(d.q.name)
+	d.b.clean.settled(d.q.name, d.seq)
 	d.b.files.touch()
 	if d.attempts > 0 {
 		return d.b.state.dropAttempts(ctx, d.q, d.seq)
