@@ -60,7 +60,7 @@ func run(ctx context.Context) (err error) {
 	quick := os.Getenv("BENCH_QUICK") == "1"
 	b := plan(quick)
 	only := flag.String("only", "", "load, cold or floors: that part only; the other figures are 0")
-	rate := flag.Float64("rate", 0, "orders a second of the floors if -only floors")
+	rate := flag.Float64("rate", 0, "orders a second of -only floors, or of -only load instead of 0.7 of the highest")
 	flag.Parse()
 	if b.root, err = engine.Root(); err != nil {
 		return err
@@ -81,7 +81,7 @@ func run(ctx context.Context) (err error) {
 		r.ReadyMS = ms(ready)
 	}
 	if *only == "" || *only == "load" {
-		if err := underLoad(ctx, b, &r); err != nil {
+		if err := underLoad(ctx, b, &r, *rate); err != nil {
 			return err
 		}
 		*rate = r.Orders.RatePerSecond
@@ -104,19 +104,17 @@ func run(ctx context.Context) (err error) {
 
 // underLoad fills in orders, burst, memory and cost. The steady run has an
 // engine of its own: what the search left behind, of replicas and of backlog,
-// is not the load that it measures.
-func underLoad(ctx context.Context, b *bench, r *report) error {
-	var most float64
-	err := withOrders(ctx, b, "search", func(f *fixture) (err error) {
-		b.say("the highest rate with an end-to-end p95 within %v, steps of %v", limit, b.step)
-		most, err = search(ctx, b, b.step, b.bisections, f.run)
-		return err
-	})
-	if err != nil {
-		return err
+// is not the load that it measures. A rate that is not zero saves the search.
+func underLoad(ctx context.Context, b *bench, r *report, rate float64) error {
+	most := rate / 0.7
+	if rate == 0 {
+		var err error
+		if most, err = highest(ctx, b); err != nil {
+			return err
+		}
+		rate = max(0.7*most, lowestTry)
 	}
 	return withOrders(ctx, b, "load", func(f *fixture) (err error) {
-		rate := max(0.7*most, lowestTry)
 		b.say("%.0f orders a second for %v", rate, b.long)
 		sampling, stop := context.WithCancel(ctx)
 		sampled := make(chan memory, 1)
@@ -133,6 +131,15 @@ func underLoad(ctx context.Context, b *bench, r *report) error {
 		r.Burst, err = f.run(ctx, 0, 1000)
 		return err
 	})
+}
+
+func highest(ctx context.Context, b *bench) (most float64, err error) {
+	err = withOrders(ctx, b, "search", func(f *fixture) (err error) {
+		b.say("the highest rate with an end-to-end p95 within %v, steps of %v", limit, b.step)
+		most, err = search(ctx, b, b.step, b.bisections, f.run)
+		return err
+	})
+	return most, err
 }
 
 // withOrders runs use with an order mesh of its own, warmed up.
