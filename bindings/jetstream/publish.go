@@ -1,0 +1,124 @@
+package jetstream
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cloudevents/sdk-go/v2/event"
+	"github.com/nats-io/nats.go"
+	js "github.com/nats-io/nats.go/jetstream"
+
+	"github.com/weftmesh/weft/mesh/delivery"
+)
+
+// publishTimeout bounds one publish whose context has no end.
+const publishTimeout = 5 * time.Second
+
+// Publish implements delivery.Broker.
+func (b *Broker) Publish(ctx context.Context, queue string, e *event.Event) error {
+	msg, err := toMessage(b.names.queueSubject(queue), e, 1)
+	if err != nil {
+		return err
+	}
+	msg.Header[headerMsgID] = []string{messageID(e.Source(), e.ID())}
+	if err := b.fits(msg); err != nil {
+		return err
+	}
+	_, err = b.publish(ctx, msg)
+	if errors.Is(err, delivery.ErrQueueFull) {
+		b.clean.hurry(queue)
+	}
+	return err
+}
+
+const (
+	// maxHeader is the server's bound for the headers of a message, in bytes.
+	maxHeader = 64 << 10
+	// deadRoom is what a dead letter has beyond its event, in bytes: the error,
+	// of which percent-encoding makes three times as much, names and times.
+	deadRoom = 3*maxDeadError + 4<<10
+)
+
+// fits refuses an event that could not become a dead letter if it had to.
+func (b *Broker) fits(m *nats.Msg) error {
+	header := len("NATS/1.0\r\n\r\n")
+	for key, values := range m.Header {
+		for _, v := range values {
+			header += len(key) + len(": \r\n") + len(v)
+		}
+	}
+	if header > maxHeader-deadRoom {
+		return fmt.Errorf("%w: its attributes take %d bytes, and %d is the limit", delivery.ErrTooLarge, header, maxHeader-deadRoom)
+	}
+	if size, most := int64(header+len(m.Data)), b.nc.MaxPayload()-deadRoom; size > most {
+		return fmt.Errorf("%w: it takes %d bytes, and %d is the limit", delivery.ErrTooLarge, size, most)
+	}
+	return nil
+}
+
+// publish stores a message and returns its sequence.
+func (b *Broker) publish(ctx context.Context, msg *nats.Msg) (uint64, error) {
+	if b.isClosed() {
+		return 0, delivery.ErrClosed
+	}
+	if err := b.unwell.Load(); err != nil {
+		return 0, *err
+	}
+	defer b.files.touch()
+	bounded, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	resp, err := b.nc.RequestMsgWithContext(bounded, msg)
+	if err != nil {
+		if why := b.unwell.Load(); why != nil {
+			return 0, *why
+		}
+		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+			return 0, fmt.Errorf("no answer from the queues within %v", publishTimeout)
+		}
+		return 0, b.mean(err)
+	}
+	var ack pubAck
+	if !ack.parse(resp.Data) {
+		if err := json.Unmarshal(resp.Data, &ack); err != nil {
+			return 0, fmt.Errorf("answer of the server: %w", err)
+		}
+	}
+	if ack.Error != nil {
+		return 0, b.mean(ack.Error)
+	}
+	return ack.Seq, nil
+}
+
+// pubAck answers a publish.
+type pubAck struct {
+	Error *js.APIError `json:"error"`
+	Seq   uint64       `json:"seq"`
+}
+
+// parse reads the one shape that a successful publish has,
+// {"stream":"S","seq":N} with more after it, without reflection.
+func (a *pubAck) parse(data []byte) bool {
+	const key = `"seq":`
+	if !bytes.HasPrefix(data, []byte(`{"stream":`)) {
+		return false
+	}
+	i := bytes.Index(data, []byte(key))
+	if i < 0 {
+		return false
+	}
+	n := uint64(0)
+	digits := 0
+	for _, c := range data[i+len(key):] {
+		if c < '0' || c > '9' {
+			break
+		}
+		n = n*10 + uint64(c-'0')
+		digits++
+	}
+	a.Seq = n
+	return digits > 0 && digits < 20
+}
