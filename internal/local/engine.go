@@ -104,7 +104,8 @@ func (w lineWriter) Write(p []byte) (int, error) {
 	if n > 0 && p[n-1] == '\n' {
 		p = p[:n-1]
 	}
-	w.e.put(telemetry.Line{Time: time.Now(), Text: append([]byte(nil), p...)})
+	// What went wrong may quote what a function was given or answered.
+	w.e.put(telemetry.Line{Time: time.Now(), Text: append([]byte(nil), w.e.mask.Apply(p)...)})
 	return n, nil
 }
 
@@ -118,7 +119,7 @@ func (e *engine) put(l telemetry.Line) {
 
 // say shows and stores a line of the engine's that is for people.
 func (e *engine) say(format string, args ...any) {
-	e.put(telemetry.Line{Time: time.Now(), Text: fmt.Appendf(nil, format, args...)})
+	e.put(telemetry.Line{Time: time.Now(), Text: e.mask.Apply(fmt.Appendf(nil, format, args...))})
 }
 
 // output takes a line of a function's process.

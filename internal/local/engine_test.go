@@ -380,6 +380,33 @@ func TestSecretsAreMasked(t *testing.T) {
 	}
 }
 
+func TestSecretsAreMaskedInWhyAFunctionEnds(t *testing.T) {
+	r := newRig(t, `
+apiVersion: functions.openfunction.io/v1beta1
+kind: FunctionMesh
+metadata: {name: shop}
+spec:
+  functions:
+    - name: broken
+      command: [sh, -c, 'echo "no way in with $PASSWORD"; exit 1']
+      env: [{name: PASSWORD, valueFrom: {secretKeyRef: {name: db, key: password}}}]
+      triggers: [{type: http}]
+`, nil)
+	r.write("resources/secret.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: db}\nstringData: {password: hunter2secret}\n")
+	r.up()
+	status, body := r.get("/broken")
+	if status != http.StatusServiceUnavailable || !strings.Contains(body, "no way in with ***") {
+		t.Errorf("got %d %s", status, body)
+	}
+	if f := r.status().Functions[0]; !strings.Contains(f.Reason, "no way in with ***") {
+		t.Errorf("the reason is %q", f.Reason)
+	}
+	r.eventually("that it ended is told", func() bool { return strings.Contains(r.out.String(), "broken ended") })
+	if strings.Contains(r.out.String(), "hunter2secret") {
+		t.Errorf("the log has the secret:\n%s", r.out)
+	}
+}
+
 func TestZeroAndBack(t *testing.T) {
 	r := newRig(t, chain, nil)
 	r.up()

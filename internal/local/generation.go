@@ -55,7 +55,7 @@ func (e *engine) newGeneration(b *source.Bundle) (_ *generation, err error) {
 		Idle: e.opts.Idle, Debug: e.opts.Debug,
 		Env:    func(f *mesh.Function) ([]string, error) { return functionEnv(b, e.envFile, f) },
 		Sink:   e.sinkURL,
-		Output: e.output, Observer: e.observe, Logger: e.log,
+		Output: e.output, Mask: e.mask.Apply, Observer: e.observe, Logger: e.log,
 	})
 	if err != nil {
 		return nil, err

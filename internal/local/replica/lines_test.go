@@ -38,6 +38,29 @@ func TestReadLines(t *testing.T) {
 
 // FuzzReadLines has the same bytes come whole and one at a time: the lines are
 // the same, and together they are what came.
+func TestLastLines(t *testing.T) {
+	for name, tc := range map[string]struct {
+		reason string
+		lines  []string
+		want   string
+	}{
+		"None":  {"a silent process", nil, ""},
+		"Plain": {"the last of them", []string{"a", "", "b", "c"}, "b | c"},
+		"Panic": {"not the logs before it", []string{`{"msg":"fine"}`, "panic: oops", `{"msg":"more"}`}, "panic: oops"},
+		"Logs":  {"the last log, as it may say why", []string{`{"msg":"fine"}`, `{"msg":"no database"}`}, `{"msg":"no database"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var kept tail
+			for _, l := range tc.lines {
+				kept.add([]byte(l))
+			}
+			if got := kept.last(2); got != tc.want {
+				t.Errorf("%s: got %q, want %q", tc.reason, got, tc.want)
+			}
+		})
+	}
+}
+
 func FuzzReadLines(f *testing.F) {
 	f.Add([]byte("a\nb\r\n\nc"))
 	f.Add(bytes.Repeat([]byte("long "), maxLine/4))

@@ -46,7 +46,7 @@ func New(opts Options) (*Manager, error) {
 	if m.ledger, err = openLedger(opts.Data, opts.Logger); err != nil {
 		return nil, err
 	}
-	if m.spawner, err = newSpawner(opts.Dir, m.ledger); err != nil {
+	if m.spawner, err = newSpawner(opts.Dir, m.ledger, opts.Mask); err != nil {
 		return nil, err
 	}
 	if m.transport = opts.Transport; m.transport == nil {

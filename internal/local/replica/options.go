@@ -110,6 +110,10 @@ type Options struct {
 	// parts). line is valid only during the call. A slow Output slows the
 	// process once its pipe is full. May be nil.
 	Output func(f *mesh.Function, pid int, line []byte)
+	// Mask hides in a line of a process what must not be shown, before the
+	// line goes to Output or into the reason why the process ended. It may
+	// return its argument, or a slice of its own. May be nil.
+	Mask func(line []byte) []byte
 	// Observer is told what happens to processes; it must not block or call
 	// the manager. May be nil.
 	Observer func(Event)

@@ -27,13 +27,17 @@ type process struct {
 const drainOutput = 100 * time.Millisecond
 
 // adopt takes over a started child: it is reaped and its lines are passed on.
-func adopt(child *os.Process, out *os.File, line func(pid int, line []byte)) *process {
+// mask, if it is not nil, hides in each line what must not be shown.
+func adopt(child *os.Process, out *os.File, line func(pid int, line []byte), mask func([]byte) []byte) *process {
 	p := &process{pid: child.Pid, done: make(chan struct{})}
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
 		defer func() { _ = out.Close() }()
 		readLines(out, func(l []byte) {
+			if mask != nil {
+				l = mask(l)
+			}
 			p.lines.add(l)
 			if line != nil {
 				line(p.pid, l)
@@ -151,15 +155,24 @@ func (t *tail) add(line []byte) {
 }
 
 // last returns up to n of the last lines that are not empty, separated by
-// " | ".
+// " | ": of those that are no structured logs, such as a panic's. If there are
+// no others, the last log alone has to do: the rest is in the logs.
 func (t *tail) last(n int) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var lines []string
+	lastLog := ""
 	for i := max(0, t.n-len(t.lines)); i < t.n; i++ {
-		if l := strings.TrimSpace(string(t.lines[i%len(t.lines)])); l != "" {
+		switch l := strings.TrimSpace(string(t.lines[i%len(t.lines)])); {
+		case l == "":
+		case l[0] == '{':
+			lastLog = l
+		default:
 			lines = append(lines, l)
 		}
+	}
+	if len(lines) == 0 {
+		return lastLog
 	}
 	return strings.Join(lines[max(0, len(lines)-n):], " | ")
 }

@@ -17,6 +17,7 @@ type spawner struct {
 	stdin    *os.File
 	dir      string
 	ledger   *ledger
+	mask     func([]byte) []byte
 	// ended is closed when the thread is gone.
 	ended chan struct{}
 }
@@ -33,12 +34,12 @@ type spawnAnswer struct {
 	err     error
 }
 
-func newSpawner(dir string, l *ledger) (*spawner, error) {
+func newSpawner(dir string, l *ledger, mask func([]byte) []byte) (*spawner, error) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		return nil, fmt.Errorf("open the standard input of functions: %w", err)
 	}
-	s := &spawner{requests: make(chan spawnRequest), stdin: null, dir: dir, ledger: l, ended: make(chan struct{})}
+	s := &spawner{requests: make(chan spawnRequest), stdin: null, dir: dir, ledger: l, mask: mask, ended: make(chan struct{})}
 	go func() {
 		defer close(s.ended)
 		// Never unlocked: the thread ends with this goroutine, and by then
@@ -82,7 +83,7 @@ func (s *spawner) start(r spawnRequest) (*process, error) {
 		_ = out.Close() // nothing was written
 		return nil, startError(r.argv[0], err)
 	}
-	return adopt(child, out, r.line), nil
+	return adopt(child, out, r.line, s.mask), nil
 }
 
 func (s *spawner) close() {
