@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -112,7 +113,20 @@ func (c *call) readBody() bool {
 		return false
 	case n > 0 && n <= wholeBody:
 		body := make([]byte, n)
-		if _, err := io.ReadFull(c.r.Body, body); err != nil {
+		conn := http.NewResponseController(c.w)
+		// A body takes no longer than a call. Without an error here there is a
+		// deadline, which must not outlast the body: it would end the call.
+		limited := conn.SetReadDeadline(time.Now().Add(c.e.f.Timeout)) == nil
+		_, err := io.ReadFull(c.r.Body, body)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			c.w.Header().Set("Connection", "close")
+			problem(c.w, http.StatusRequestTimeout, fmt.Sprintf("the body did not come within %s", c.e.f.Timeout), "")
+			return false
+		}
+		if limited {
+			_ = conn.SetReadDeadline(time.Time{}) // it could be set
+		}
+		if err != nil {
 			problem(c.w, http.StatusBadRequest, "the body ended before its Content-Length", "")
 			return false
 		}
