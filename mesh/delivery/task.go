@@ -31,6 +31,7 @@ type call struct {
 
 // acquire waits for a place on a replica; meanwhile those downstream start.
 func (c *call) acquire(ctx context.Context) error {
+	c.d.cfg.Endpoints.Prewarm(c.f) // first: its caller waits
 	c.d.Prewarm(c.f)
 	ep, err := c.d.cfg.Endpoints.Acquire(ctx, c.f)
 	c.ep = ep

@@ -56,6 +56,8 @@ type call struct {
 }
 
 func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, e *entry) {
+	// The function itself first: it is the one the client waits for.
+	g.cfg.Endpoints.Prewarm(e.f)
 	for _, f := range e.prewarm {
 		g.cfg.Endpoints.Prewarm(f)
 	}

@@ -207,8 +207,8 @@ func TestRequestReachesTheFunction(t *testing.T) {
 	if c.Trigger != "http" || c.StatusCode != http.StatusCreated || c.EventID != "key-1" || c.ParentID != "b7ad6b7169203331" || c.Outputs != 1 || c.Err != nil {
 		t.Errorf("record of the call: %+v", c)
 	}
-	if diff := cmp.Diff([]string{"next", "errors"}, w.prewarmed); diff != "" {
-		t.Errorf("what the links lead to is warmed up: %s", diff)
+	if diff := cmp.Diff([]string{"in", "next", "errors"}, w.prewarmed); diff != "" {
+		t.Errorf("the function itself, then what the links lead to, is warmed up: %s", diff)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -18,6 +19,7 @@ type Manager struct {
 	opts    Options
 	pools   []*pool
 	spawner *spawner
+	turns   turns
 	ledger  *ledger
 	conns   *warmConns
 	// transport of calls.
@@ -42,7 +44,7 @@ func New(opts Options) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Manager{opts: opts, conns: newWarmConns(), hurry: make(chan struct{})}
+	m := &Manager{opts: opts, conns: newWarmConns(), hurry: make(chan struct{}), turns: make(turns, runtime.GOMAXPROCS(0))}
 	if m.ledger, err = openLedger(opts.Data, opts.Logger); err != nil {
 		return nil, err
 	}

@@ -286,6 +286,9 @@ func (p *pool) demand() {
 		p.start(p.revision, false)
 	}
 	if p.waiters.length() > 0 {
+		for _, r := range p.replicas {
+			r.need()
+		}
 		p.arm()
 		p.armCrowd()
 	}

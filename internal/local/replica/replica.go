@@ -40,7 +40,9 @@ type replica struct {
 	// is ready or has failed to become it (err says why), gone once nothing
 	// is left of it.
 	idle, settled, gone chan struct{}
-	err                 error
+	// needed is closed when a call waits for the start.
+	needed chan struct{}
+	err    error
 }
 
 // start begins a replica. The lock is held.
@@ -48,6 +50,7 @@ func (p *pool) start(rev *revision, candidate bool) *replica {
 	r := &replica{
 		pool: p, revision: rev, began: time.Now(), state: stateStarting, candidate: candidate,
 		idle: make(chan struct{}), settled: make(chan struct{}), gone: make(chan struct{}),
+		needed: make(chan struct{}),
 	}
 	p.replicas = append(p.replicas, r)
 	p.live.Add(1)
@@ -55,7 +58,9 @@ func (p *pool) start(rev *revision, candidate bool) *replica {
 	if rev.code.URL != "" {
 		go r.attach()
 	} else {
-		go r.run()
+		// Taken here, so that turns go in the order in which functions are
+		// asked for and not in that of goroutines.
+		go r.run(p.m.turns.try())
 	}
 	return r
 }
@@ -94,6 +99,15 @@ func (r *replica) quiet() {
 	case <-r.idle:
 	default:
 		close(r.idle)
+	}
+}
+
+// need says that a call waits for the start. The pool's lock is held.
+func (r *replica) need() {
+	select {
+	case <-r.needed:
+	default:
+		close(r.needed)
 	}
 }
 
