@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -147,7 +146,7 @@ func (b *builds) locate(f *mesh.Function) (replica.Code, error) {
 	}
 	in := builder.Inputs{Function: f.Name}
 	for dir := replica.SourceDir(b.e.root, f); ; dir = filepath.Dir(dir) {
-		if info, err := os.Stat(dir); err == nil && info.IsDir() || dir == filepath.Dir(dir) {
+		if isDir(dir) || dir == filepath.Dir(dir) {
 			in.Dirs = []string{dir}
 			break
 		}

@@ -15,7 +15,7 @@ import (
 func (b *builds) watchMesh(bundle *source.Bundle) {
 	in := builder.Inputs{Function: meshInputs}
 	for _, dir := range source.DocumentDirs(b.e.root) {
-		if info, err := os.Stat(dir); err == nil && info.IsDir() {
+		if isDir(dir) {
 			in.Dirs = append(in.Dirs, dir)
 			in.Documents = append(in.Documents, dir)
 		}
@@ -28,11 +28,18 @@ func (b *builds) watchMesh(bundle *source.Bundle) {
 			continue
 		}
 		in.Files = append(in.Files, abs)
-		in.Dirs = append(in.Dirs, filepath.Dir(abs))
+		if dir := filepath.Dir(abs); isDir(dir) {
+			in.Dirs = append(in.Dirs, dir)
+		}
 	}
 	if err := b.watcher.Set(in); err != nil {
 		b.e.log.Warn("the files of the mesh cannot be watched", "error", err.Error())
 	}
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // reload reads the mesh again and, if it is sound, lets a new generation take

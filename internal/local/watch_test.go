@@ -45,6 +45,20 @@ func TestWatchTakesInWhatIsMadeLater(t *testing.T) {
 		_, body := r.get("/good")
 		return body == "hello second"
 	})
+
+	r.write("mesh.yaml", built)
+	r.eventually("the mesh without the Secret", func() bool {
+		_, body := r.get("/good")
+		return body == "hello one"
+	})
+	reloads := strings.Count(r.out.String(), "reloaded the mesh")
+	if err := os.RemoveAll(filepath.Join(r.dir, "local")); err != nil {
+		t.Fatal(err)
+	}
+	r.eventually("a directory that is gone", func() bool { return strings.Count(r.out.String(), "reloaded the mesh") > reloads })
+	if strings.Contains(r.out.String(), "cannot be watched") {
+		t.Errorf("it is told as a fault:\n%s", r.out)
+	}
 }
 
 func TestTheSameTroubleIsToldOnce(t *testing.T) {
