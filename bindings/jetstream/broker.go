@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,6 +38,12 @@ type Broker struct {
 	// unwell is why nothing can be stored at present, nil if all is well.
 	unwell atomic.Pointer[error]
 
+	// logs opens the log of acknowledged events of a stream; nil for none.
+	logs func(stream string) (*ackLog, error)
+
+	// declaring is held while queues are declared.
+	declaring sync.Mutex
+
 	mu     sync.Mutex
 	queues map[string]*queue
 	// open subscriptions.
@@ -57,6 +64,9 @@ type queue struct {
 	name, stream, subject string
 	consumer              js.Consumer
 	attempts              attempts
+	// acked knows what the last run acknowledged; nil if the stream keeps
+	// that.
+	acked *ackLog
 	// lastAck is where the latest acknowledgement went.
 	lastAck atomic.Pointer[string]
 }
@@ -68,16 +78,16 @@ func Connect(ctx context.Context, nc *nats.Conn, opts Options) (*Broker, error) 
 	if err != nil {
 		return nil, err
 	}
-	return newBroker(ctx, nc, opts, nil)
+	return newBroker(ctx, nc, opts, nil, nil)
 }
 
-func newBroker(ctx context.Context, nc *nats.Conn, opts Options, files *syncer) (*Broker, error) {
+func newBroker(ctx context.Context, nc *nats.Conn, opts Options, files *syncer, logs func(stream string) (*ackLog, error)) (*Broker, error) {
 	j, err := js.New(nc)
 	if err != nil {
 		return nil, fmt.Errorf("jetstream: %w", err)
 	}
 	b := &Broker{
-		nc: nc, js: j, opts: opts, names: opts.names(), log: opts.Logger, files: files,
+		nc: nc, js: j, opts: opts, names: opts.names(), log: opts.Logger, files: files, logs: logs,
 		queues: make(map[string]*queue), subs: make(map[*subscription]struct{}), closed: make(chan struct{}),
 	}
 	b.clean = newJanitor(b)
@@ -93,6 +103,9 @@ func newBroker(ctx context.Context, nc *nats.Conn, opts Options, files *syncer) 
 
 // Declare implements delivery.Broker.
 func (b *Broker) Declare(ctx context.Context, queues ...string) error {
+	b.declaring.Lock()
+	defer b.declaring.Unlock()
+	queues = slices.Compact(slices.Sorted(slices.Values(queues)))
 	var g errgroup.Group
 	g.SetLimit(4)
 	for _, name := range queues {
@@ -148,6 +161,11 @@ func (b *Broker) declare(ctx context.Context, name string) (*queue, error) {
 	}
 	if err := b.state.loadAttempts(ctx, q); err != nil {
 		return nil, err
+	}
+	if b.logs != nil {
+		if q.acked, err = b.logs(q.stream); err != nil {
+			return nil, err
+		}
 	}
 	return q, nil
 }
@@ -253,8 +271,11 @@ func (b *Broker) Stats(ctx context.Context, queue string) (delivery.Stats, error
 	}
 	// The consumer's own count of what is pending runs behind the stream.
 	s := delivery.Stats{InFlight: info.NumAckPending}
-	if newest := stream.CachedInfo().State.LastSeq; newest > info.Delivered.Stream {
-		s.Waiting = int(newest - info.Delivered.Stream) //nolint:gosec // a count
+	// Nor does it always know that events it has not seen were purged: those
+	// that were acknowledged before the last run was killed.
+	st := stream.CachedInfo().State
+	if seen := max(info.Delivered.Stream, st.FirstSeq-min(st.FirstSeq, 1)); st.LastSeq > seen {
+		s.Waiting = int(st.LastSeq - seen) //nolint:gosec // a count
 	}
 	if s.Waiting+s.InFlight > 0 {
 		if m, err := stream.GetMsg(ctx, info.AckFloor.Stream+1, js.WithGetMsgSubject(q.subject)); err == nil {
@@ -271,13 +292,18 @@ func (b *Broker) DeadLetters() delivery.DeadLetters { return b.dead }
 func (b *Broker) Shared() delivery.Shared { return b.state }
 
 // Close implements delivery.Broker.
-func (b *Broker) Close() error {
+func (b *Broker) Close() (err error) {
 	b.once.Do(func() {
 		close(b.closed)
 		b.clean.stop()
 		b.flush()
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		for _, q := range b.queues {
+			err = errors.Join(err, q.acked.close())
+		}
 	})
-	return nil
+	return err
 }
 
 // flush waits until the server has worked off what was sent without waiting

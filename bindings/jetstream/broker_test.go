@@ -24,6 +24,7 @@ var embedded = brokertest.Suite{
 
 func TestMain(m *testing.M) {
 	brokertest.Child(embedded)
+	ackerChild()
 	os.Exit(m.Run())
 }
 

@@ -11,9 +11,12 @@
 // Queues are named after functions in kebab-case, which holds no underscore,
 // so that _dead and _state can be no function's.
 //
-// A queue is a stream with limits retention, so that acknowledged events stay
-// for the dedup window and a repeated publish is known across a restart; a
-// janitor then purges them. It has one durable pull consumer, "dispatcher",
+// A queue is a stream with limits retention; a janitor purges what was
+// acknowledged. On a server elsewhere acknowledged events stay for the dedup
+// window, so that a repeated publish is known across a restart of that server.
+// On the embedded one they go within a second, since the server keeps in memory
+// what its streams were used for lately, and a log beside its directory has
+// their ids instead. A queue has one durable pull consumer, "dispatcher",
 // with explicit acknowledgement and redelivery without end; how many calls
 // were made for a failing event is kept in the state stream.
 //

@@ -67,7 +67,18 @@ func (s *Server) reopen() error {
 	// The server adds its own directory to the one it is given.
 	config := s.config
 	config.StoreDir = s.opts.Dir
-	return s.srv.EnableJetStream(&config)
+	if err := s.srv.EnableJetStream(&config); err != nil {
+		return err
+	}
+	// The server knows again only what its streams hold.
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, q := range s.queues {
+		if err := q.acked.reread(); err != nil {
+			s.log.Warn("repeated events may be routed twice", "queue", q.name, "error", err)
+		}
+	}
+	return nil
 }
 
 // probe writes a file of guardRoom bytes.

@@ -11,21 +11,32 @@ import (
 )
 
 const (
-	// sweeps is how often in a dedup window the janitor looks.
+	// sweeps is how often in a dedup window the janitor looks where the stream
+	// is what repeated events are known by.
 	sweeps = 6
+	// promptly is how often it looks where there is a log for that. Purging in
+	// one go once a second costs a small part of what it costs the server to
+	// remove each event for itself, as it does with work-queue retention: that
+	// writes a record for each, and begins a new file whenever a queue becomes
+	// empty.
+	promptly = time.Second
 	// nearFull is the share of its bound from which a queue gives up its
 	// acknowledged events before the dedup window is over, in percent.
 	nearFull = 80
 	// roomy is the share that a queue is brought down to then, as far as what
 	// was acknowledged behind a waiting event goes.
 	roomy = 60
-	// idleSweeps is how many sweeps a queue that no event passed is left alone
-	// by: others may use it too.
+	// idleSweeps is how many sweeps a queue of a server that is not ours is left
+	// alone by when no event passed it here: others may use it too.
 	idleSweeps = 6
 )
 
-// janitor purges acknowledged events once they are older than the dedup
-// window. It never purges an event that is not acknowledged.
+// janitor purges acknowledged events: at once where a log knows them, else once
+// they are older than the dedup window. It never purges an event that is not
+// acknowledged.
+//
+// The sooner, the less memory: the server keeps each block of a stream that was
+// used within 10 s, 8 MB each, and drops it with its last event.
 //
 // The server purges from the oldest event on, so that one which waits keeps all
 // that were acknowledged after it. Only when room is needed are those deleted
@@ -35,6 +46,8 @@ type janitor struct {
 	quit chan struct{}
 	gone chan struct{}
 	now  chan struct{}
+	// keep is how long an acknowledged event stays, every how often to look.
+	keep, every time.Duration
 
 	mu     sync.Mutex
 	active map[string]bool
@@ -46,7 +59,12 @@ type janitor struct {
 }
 
 func newJanitor(b *Broker) *janitor {
+	keep, every := b.opts.DedupWindow, b.opts.DedupWindow/sweeps
+	if b.logs != nil {
+		keep, every = 0, promptly
+	}
 	return &janitor{
+		keep: keep, every: every,
 		b: b, quit: make(chan struct{}), gone: make(chan struct{}), now: make(chan struct{}, 1),
 		active: make(map[string]bool), acked: make(map[string][]uint64), urgent: make(map[string]bool), past: make(map[string]*history),
 	}
@@ -113,7 +131,7 @@ func (j *janitor) run() {
 		case <-ctx.Done():
 		}
 	}()
-	ticker := time.NewTicker(j.b.opts.DedupWindow / sweeps)
+	ticker := time.NewTicker(j.every)
 	defer ticker.Stop()
 	for {
 		select {
@@ -150,7 +168,9 @@ func (j *janitor) sweep(ctx context.Context, now time.Time, urgentOnly bool) {
 			continue
 		}
 		if !active && !urgent && h.skip > 0 {
-			h.skip--
+			if j.b.logs == nil {
+				h.skip--
+			}
 			continue
 		}
 		left, err := j.clean(ctx, q, h, now, urgent)
@@ -178,7 +198,7 @@ func (j *janitor) clean(ctx context.Context, q *queue, h *history, now time.Time
 	}
 	floor := consumer.AckFloor.Stream
 	h.marks = append(h.marks, mark{at: now, last: st.LastSeq})
-	upTo := min(floor, h.olderThan(now.Add(-j.b.opts.DedupWindow)))
+	upTo := min(floor, h.olderThan(now.Add(-j.keep)))
 	full := st.Bytes > uint64(j.b.opts.MaxBytes)/100*nearFull || urgent //nolint:gosec // positive
 	if full {
 		if upTo < floor && floor >= st.FirstSeq && st.Msgs > 0 {
@@ -231,8 +251,10 @@ func (j *janitor) makeRoom(ctx context.Context, q *queue, stream js.Stream, acke
 	}
 	n := (info.State.Bytes-most)/(info.State.Bytes/info.State.Msgs) + 1
 	acked = acked[:min(n, uint64(len(acked)))]
-	j.b.log.Warn("queue is nearly full behind an event that waits: acknowledged ones are dropped, and if repeated may be routed twice",
-		"queue", q.name, "events", len(acked), "bound", j.b.opts.MaxBytes)
+	if q.acked == nil {
+		j.b.log.Warn("queue is nearly full behind an event that waits: acknowledged ones are dropped, and if repeated may be routed twice",
+			"queue", q.name, "events", len(acked), "bound", j.b.opts.MaxBytes)
+	}
 	gone := make(map[uint64]bool, len(acked))
 	for _, seq := range acked {
 		if err = stream.DeleteMsg(ctx, seq); err != nil && !errors.Is(err, js.ErrMsgNotFound) {

@@ -37,7 +37,7 @@ func TestWhatIsTakenCanBeBuried(t *testing.T) {
 			taken, refused := 0, 0
 			for n := tc.most - 32*step; n <= tc.most+4*step; n += step {
 				e := event.New()
-				e.SetID(messageID("n", time.Duration(n).String()))
+				e.SetID(eventKey("n", time.Duration(n).String()).String())
 				e.SetSource("/a")
 				e.SetType("t")
 				e.SetDataContentType("application/octet-stream")

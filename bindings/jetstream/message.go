@@ -21,16 +21,32 @@ const (
 	attributePrefix   = "ce-"
 )
 
-// messageID identifies an event within its queue for the dedup window: 96 bits
-// of a hash over source and id, in the 16 characters that the server keeps in
-// memory for each event of the window.
-func messageID(source, id string) string {
+// key identifies an event within its queue for the dedup window: 96 bits of a
+// hash over source and id.
+type key [12]byte
+
+// keyLength is the number of characters of a key, which is what the server
+// keeps in memory for each event of the window.
+const keyLength = 16
+
+func (k key) String() string { return base64.RawURLEncoding.EncodeToString(k[:]) }
+
+// parseKey undoes String.
+func parseKey(s string) (k key, ok bool) {
+	if len(s) != keyLength {
+		return k, false
+	}
+	_, err := base64.RawURLEncoding.Decode(k[:], []byte(s))
+	return k, err == nil
+}
+
+func eventKey(source, id string) key {
 	buf := make([]byte, 0, 128)
 	buf = append(buf, source...)
 	buf = append(buf, 0)
 	buf = append(buf, id...)
 	sum := sha256.Sum256(buf)
-	return base64.RawURLEncoding.EncodeToString(sum[:12])
+	return key(sum[:len(key{})])
 }
 
 // toMessage makes a message of an event: attributes as headers, data as

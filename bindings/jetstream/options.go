@@ -27,9 +27,12 @@ type Options struct {
 	Sync string
 	// Namespace and Mesh name streams and subjects: DNS labels.
 	Namespace, Mesh string
-	// DedupWindow is how long an event's identity is remembered; 60s if zero.
+	// DedupWindow is how long an event's identity is remembered after it was
+	// stored; if zero, 30s for Start and 60s for Connect.
 	DedupWindow time.Duration
-	// MaxBytes bounds the stored bytes of each queue; 1 GiB if zero.
+	// MaxBytes bounds the stored bytes of each queue; 1 GiB if zero. An event
+	// that waits in a pause does not keep those acknowledged after it in the
+	// way of new ones.
 	MaxBytes int64
 	// MaxEvent bounds an event with its attributes, in bytes; 8 MiB if zero,
 	// at most 64 MiB. An external server has its own limit. Start only.
@@ -41,6 +44,19 @@ type Options struct {
 
 	ackWait time.Duration // shortened by tests
 }
+
+// embeddedDedupWindow is Start's default. Ids are most of what a busy mesh costs
+// in memory, about 75 bytes each, so the window is no longer than it must be.
+//
+// What is repeated is an event whose outputs were stored when the engine was
+// killed, before the event itself was acknowledged. It comes back once the ack
+// wait is over, counted from its last sign of life: 15 s, in which an engine
+// that is restarted comes up. That leaves as long again for its handler to run
+// a second time, and longer if the outputs had been handled before the kill:
+// see recall. A handler that is slower still routes twice what is repeated, for
+// targets to bear, as delivery is at least once; the same goes for an engine
+// that is down for longer.
+const embeddedDedupWindow = 2 * ackWait
 
 // Defaults of Options.
 const (

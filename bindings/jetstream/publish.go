@@ -24,9 +24,13 @@ func (b *Broker) Publish(ctx context.Context, queue string, e *event.Event) erro
 	if err != nil {
 		return err
 	}
-	msg.Header[headerMsgID] = []string{messageID(e.Source(), e.ID())}
+	k := eventKey(e.Source(), e.ID())
+	msg.Header[headerMsgID] = []string{k.String()}
 	if err := b.fits(msg); err != nil {
 		return err
+	}
+	if q, err := b.queue(queue); err == nil && !b.isClosed() && q.acked.has(k) {
+		return nil
 	}
 	_, err = b.publish(ctx, msg)
 	if errors.Is(err, delivery.ErrQueueFull) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 
 	js "github.com/nats-io/nats.go/jetstream"
@@ -22,5 +24,21 @@ func (b *Broker) Remove(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("stream %s: %w", name, err))
 		}
 	}
-	return errors.Join(append(errs, list.Err())...)
+	return errors.Join(append(errs, list.Err(), b.removeLogs())...)
+}
+
+// removeLogs deletes the logs of acknowledged events.
+func (b *Broker) removeLogs() error {
+	if b.logs == nil {
+		return nil
+	}
+	dir := filepath.Join(b.opts.Dir, logDir)
+	files, err := os.ReadDir(dir)
+	err = gone(err)
+	for _, f := range files {
+		if strings.HasPrefix(f.Name(), b.names.stream) {
+			err = errors.Join(err, gone(os.Remove(filepath.Join(dir, f.Name()))))
+		}
+	}
+	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -27,6 +28,9 @@ const maxStore = 1 << 50
 // Start runs a server on opts.Dir, which must belong to no other, and connects
 // to it. It returns once queues can be declared.
 func Start(ctx context.Context, opts Options) (*Server, error) {
+	if opts.DedupWindow <= 0 {
+		opts.DedupWindow = embeddedDedupWindow
+	}
 	opts, err := opts.withDefaults()
 	if err != nil {
 		return nil, err
@@ -85,11 +89,15 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 		return nil, fmt.Errorf("connect to the embedded NATS server: %w", err)
 	}
 	s.config = *srv.JetStreamConfig()
-	var files *syncer
-	if !always {
-		files = newSyncer(s.config.StoreDir, interval, log.failed)
+	files := newSyncer(opts.Dir, interval, log.failed)
+	if always {
+		// The server syncs its own files. The log needs less: after a power
+		// cut acknowledged events may come again in any case.
+		files = newSyncer(filepath.Join(opts.Dir, logDir), logSync, log.failed)
 	}
-	s.Broker, err = newBroker(ctx, nc, opts, files)
+	s.Broker, err = newBroker(ctx, nc, opts, files, func(stream string) (*ackLog, error) {
+		return openAckLog(opts.Dir, stream, opts.DedupWindow, time.Now, log.failed)
+	})
 	if err != nil {
 		nc.Close()
 		s.halt()
@@ -98,11 +106,12 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	var running context.Context
 	running, s.stop = context.WithCancel(context.Background())
 	go s.guard(running, log.failed)
-	if files != nil {
-		go files.run(running)
-	}
+	go files.run(running)
 	return s, nil
 }
+
+// logSync is how often the log of acknowledged events is synced at least.
+const logSync = time.Second
 
 // headerRoom is for the attributes of an event at its bound.
 const headerRoom = 64 << 10

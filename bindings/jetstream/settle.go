@@ -29,11 +29,15 @@ func nakAfter(d time.Duration) []byte {
 // errNoEvent marks a message that is no CloudEvent.
 var errNoEvent = errors.New("not a CloudEvent")
 
+// errSettled marks a message that an earlier run acknowledged.
+var errSettled = errors.New("already acknowledged")
+
 // inHand implements delivery.Delivery.
 type inHand struct {
 	b        *Broker
 	q        *queue
 	reply    string
+	id       string // by which a repetition is known
 	event    *event.Event
 	seq      uint64
 	tries    uint64 // times the server handed it out
@@ -46,12 +50,20 @@ func (b *Broker) newDelivery(ctx context.Context, q *queue, m *nats.Msg) (*inHan
 	if err != nil {
 		return nil, err
 	}
+	id := ""
+	if v := m.Header[headerMsgID]; len(v) > 0 {
+		id = v[0]
+	}
+	if q.acked.settled(id, meta.Timestamp) {
+		b.clean.settled(q.name, meta.Sequence.Stream)
+		return nil, errSettled
+	}
 	e, err := fromMessage(m.Header, m.Data)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoEvent, err)
 	}
 	d := &inHand{
-		b: b, q: q, reply: m.Reply, event: e,
+		b: b, q: q, reply: m.Reply, id: id, event: e,
 		seq: meta.Sequence.Stream, tries: meta.NumDelivered, enqueued: meta.Timestamp,
 	}
 	d.attempts, err = b.state.attemptsOf(ctx, q, d.seq, d.tries)
@@ -63,8 +75,12 @@ func (d *inHand) Attempts() int       { return d.attempts }
 func (d *inHand) Enqueued() time.Time { return d.enqueued }
 
 // Ack implements delivery.Delivery. The server is told without waiting for its
-// answer: were it lost, the event would come again.
+// answer: were it lost, the event would come again. The id is written first, as
+// the event may be gone from the queue as soon as it is acknowledged.
 func (d *inHand) Ack(ctx context.Context) error {
+	if err := d.q.acked.add(d.id, d.enqueued); err != nil {
+		return err
+	}
 	if err := d.respond(ackMsg); err != nil {
 		return err
 	}
@@ -117,7 +133,7 @@ func (b *Broker) refuse(ctx context.Context, q *queue, m *nats.Msg, cause error)
 	e.SetTime(meta.Timestamp)
 	_ = e.SetData("application/octet-stream", m.Data)
 	err = b.dead.Add(ctx, delivery.DeadLetter{
-		ID: messageID(e.Source(), e.ID()), Function: q.name, Event: &e,
+		ID: eventKey(e.Source(), e.ID()).String(), Function: q.name, Event: &e,
 		Error: fmt.Sprintf("a message in the queue is %v", cause), Time: time.Now(),
 	})
 	if err != nil {

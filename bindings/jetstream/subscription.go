@@ -197,7 +197,8 @@ func (s *subscription) forget() {
 }
 
 // deliveries makes deliveries of messages. One that is no event is taken off
-// the queue and put with the dead letters.
+// the queue and put with the dead letters, one that was acknowledged is only
+// taken off.
 func (s *subscription) deliveries(ctx context.Context, ms []*nats.Msg) []delivery.Delivery {
 	ds := make([]delivery.Delivery, 0, len(ms))
 	for _, m := range ms {
@@ -205,6 +206,8 @@ func (s *subscription) deliveries(ctx context.Context, ms []*nats.Msg) []deliver
 		switch {
 		case err == nil:
 			ds = append(ds, d)
+		case errors.Is(err, errSettled):
+			_ = m.Respond(ackMsg)
 		case errors.Is(err, errNoEvent):
 			s.b.refuse(ctx, s.q, m, err)
 		default:

@@ -32,7 +32,8 @@ func newSyncer(dir string, every time.Duration, failed chan<- string) *syncer {
 	return &syncer{dir: dir, every: every, wake: make(chan struct{}, 1), failed: failed}
 }
 
-// touch says that something was written; a nil syncer has nothing to do.
+// touch says that something was written; a nil syncer, of a server that is not
+// ours, has nothing to do.
 func (s *syncer) touch() {
 	if s == nil || s.dirty.Load() || s.dirty.Swap(true) {
 		return

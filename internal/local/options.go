@@ -31,7 +31,8 @@ type Options struct {
 	Debug []string
 	// Set overrides fields of the mesh, path=value.
 	Set []string
-	// DedupWindow is how long a repeated event is recognised; 2m if zero.
+	// DedupWindow is how long a repeated event is recognised; the broker's
+	// default, 30s, if zero.
 	DedupWindow time.Duration
 	// Out takes the engine's and the functions' lines; os.Stderr if nil.
 	Out io.Writer
@@ -46,12 +47,11 @@ type Options struct {
 
 // The defaults of Options.
 const (
-	DefaultHTTP        = "127.0.0.1:8080"
-	DefaultAdmin       = "127.0.0.1:9090"
-	DefaultData        = ".weft"
-	DefaultIdle        = 30 * time.Second
-	DefaultSync        = SyncInterval
-	DefaultDedupWindow = 2 * time.Minute
+	DefaultHTTP  = "127.0.0.1:8080"
+	DefaultAdmin = "127.0.0.1:9090"
+	DefaultData  = ".weft"
+	DefaultIdle  = 30 * time.Second
+	DefaultSync  = SyncInterval
 )
 
 // The values of Options.Sync.
@@ -71,9 +71,6 @@ func (o Options) withDefaults() Options {
 	set(&o.Sync, DefaultSync)
 	if o.Idle <= 0 {
 		o.Idle = DefaultIdle
-	}
-	if o.DedupWindow <= 0 {
-		o.DedupWindow = DefaultDedupWindow
 	}
 	return o
 }
