@@ -52,7 +52,7 @@ func plan(quick bool) *bench {
 		return &bench{step: 1500 * time.Millisecond, bisections: 1, long: 8 * time.Second, floor: 2 * time.Second,
 			coldRounds: 8, idle: 4 * time.Second, messages: 20_000}
 	}
-	return &bench{step: 5 * time.Second, bisections: 4, long: time.Minute, floor: 10 * time.Second,
+	return &bench{step: 10 * time.Second, bisections: 3, long: time.Minute, floor: 10 * time.Second,
 		coldRounds: 30, idle: 20 * time.Second, messages: 200_000}
 }
 

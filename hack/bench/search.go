@@ -18,10 +18,10 @@ const (
 
 // search finds the highest rate at which all orders complete with their p95
 // within the limit, 0 if none does: it grows by half until that fails, then
-// halves the gap. A rate that fails is tried once more, since a machine has
-// other things to do.
+// halves the gap. One failure is enough: a rate that holds only now and then
+// is not held.
 func search(ctx context.Context, b *bench, step time.Duration, bisections int, try func(ctx context.Context, rate float64, count int) (orders, error)) (float64, error) {
-	once := func(rate float64) (bool, error) {
+	holds := func(rate float64) (bool, error) {
 		o, err := try(ctx, rate, int(rate*step.Seconds()))
 		if err != nil {
 			return false, err
@@ -30,13 +30,6 @@ func search(ctx context.Context, b *bench, step time.Duration, bisections int, t
 		b.say("  %6.0f orders/s: end to end p50 %.1f, p95 %.1f ms, %d of %d accepted: %s",
 			rate, o.EndToEnd.P50, o.EndToEnd.P95, o.Accepted, o.Sent, map[bool]string{true: "held", false: "not held"}[ok])
 		return ok, nil
-	}
-	holds := func(rate float64) (bool, error) {
-		ok, err := once(rate)
-		if err != nil || ok {
-			return ok, err
-		}
-		return once(rate)
 	}
 	// Up by half while it holds; down by half while it does not.
 	rate := float64(firstRate)
