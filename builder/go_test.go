@@ -374,7 +374,7 @@ func FuzzRelative(f *testing.F) {
 		f.Add(line)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
-		got := relative(line, "/root/module", "/root")
+		got := relative(line, "/project/module", "/project")
 		_, want, _ := strings.Cut(line, ":")
 		if !strings.HasSuffix(got, want) {
 			t.Errorf("%q became %q", line, got)
