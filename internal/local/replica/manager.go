@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -19,7 +18,6 @@ type Manager struct {
 	opts    Options
 	pools   []*pool
 	spawner *spawner
-	turns   turns
 	ledger  *ledger
 	conns   *warmConns
 	// transport of calls.
@@ -44,7 +42,7 @@ func New(opts Options) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Manager{opts: opts, conns: newWarmConns(), hurry: make(chan struct{}), turns: make(turns, runtime.GOMAXPROCS(0))}
+	m := &Manager{opts: opts, conns: newWarmConns(), hurry: make(chan struct{})}
 	if m.ledger, err = openLedger(opts.Data, opts.Logger); err != nil {
 		return nil, err
 	}

@@ -286,9 +286,6 @@ func (p *pool) demand() {
 		p.start(p.revision, false)
 	}
 	if p.waiters.length() > 0 {
-		for _, r := range p.replicas {
-			r.need()
-		}
 		p.arm()
 		p.armCrowd()
 	}

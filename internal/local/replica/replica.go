@@ -40,9 +40,7 @@ type replica struct {
 	// is ready or has failed to become it (err says why), gone once nothing
 	// is left of it.
 	idle, settled, gone chan struct{}
-	// needed is closed when a call waits for the start.
-	needed chan struct{}
-	err    error
+	err                 error
 }
 
 // start begins a replica. The lock is held.
@@ -50,7 +48,6 @@ func (p *pool) start(rev *revision, candidate bool) *replica {
 	r := &replica{
 		pool: p, revision: rev, began: time.Now(), state: stateStarting, candidate: candidate,
 		idle: make(chan struct{}), settled: make(chan struct{}), gone: make(chan struct{}),
-		needed: make(chan struct{}),
 	}
 	p.replicas = append(p.replicas, r)
 	p.live.Add(1)
@@ -58,9 +55,7 @@ func (p *pool) start(rev *revision, candidate bool) *replica {
 	if rev.code.URL != "" {
 		go r.attach()
 	} else {
-		// Taken here, so that turns go in the order in which functions are
-		// asked for and not in that of goroutines.
-		go r.run(p.m.turns.try())
+		go r.run()
 	}
 	return r
 }
@@ -99,15 +94,6 @@ func (r *replica) quiet() {
 	case <-r.idle:
 	default:
 		close(r.idle)
-	}
-}
-
-// need says that a call waits for the start. The pool's lock is held.
-func (r *replica) need() {
-	select {
-	case <-r.needed:
-	default:
-		close(r.needed)
 	}
 }
 

@@ -10,24 +10,18 @@ import (
 )
 
 // run starts the process of a replica, waits until it answers, and sees it to
-// its end. turn says that it has its turn to start.
-func (r *replica) run(turn bool) {
+// its end.
+func (r *replica) run() {
 	p := r.pool
 	p.event(Event{Kind: KindStarting, Revision: r.revision.name})
-	leave := p.m.turns.leave
-	if !turn {
-		leave = p.m.turns.take(r.needed)
-	}
 	address := net.JoinHostPort("127.0.0.1", freePort())
 	cmd, err := p.command(r.revision, address)
 	if err != nil {
-		leave()
 		r.lost(err.Error(), false)
 		return
 	}
 	proc, err := p.m.spawner.spawn(cmd.argv, cmd.env, p.f.Service, r.lines(cmd))
 	if err != nil {
-		leave()
 		r.lost(err.Error(), false)
 		return
 	}
@@ -37,7 +31,6 @@ func (r *replica) run(turn bool) {
 	p.mu.Unlock()
 
 	listened, err := r.await(proc, address)
-	leave()
 	patient := true
 	if err == nil && r.ready("http://"+address) {
 		p.event(Event{
