@@ -136,7 +136,11 @@ func TestKnownWhenGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = b.Close() })
+	t.Cleanup(func() {
+		if b != nil {
+			_ = b.Close()
+		}
+	})
 	known := func(when string) {
 		t.Helper()
 		before := lastSequence(t, b)

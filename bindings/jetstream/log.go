@@ -19,6 +19,7 @@ type serverLog struct {
 
 	mu       sync.Mutex
 	started  bool
+	fatal    bool // the server gave up its start
 	problems []string
 }
 
@@ -27,7 +28,18 @@ func (l *serverLog) Debugf(f string, v ...any)  { l.at(slog.LevelDebug, f, v) }
 func (l *serverLog) Tracef(f string, v ...any)  { l.at(slog.LevelDebug, f, v) }
 func (l *serverLog) Warnf(f string, v ...any)   { l.keep(slog.LevelWarn, f, v) }
 func (l *serverLog) Errorf(f string, v ...any)  { l.keep(slog.LevelError, f, v) }
-func (l *serverLog) Fatalf(f string, v ...any)  { l.keep(slog.LevelError, f, v) }
+func (l *serverLog) Fatalf(f string, v ...any) {
+	l.keep(slog.LevelError, f, v)
+	l.mu.Lock()
+	l.fatal = true
+	l.mu.Unlock()
+}
+
+func (l *serverLog) gaveUp() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.fatal
+}
 
 func (l *serverLog) at(level slog.Level, f string, v []any) {
 	if l.log.Enabled(context.Background(), level) {

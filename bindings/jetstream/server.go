@@ -42,6 +42,9 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("queue directory: %w", err)
 	}
+	if err := keepDir(filepath.Join(opts.Dir, server.JetStreamStoreDir, server.DEFAULT_GLOBAL_ACCOUNT)); err != nil {
+		return nil, err
+	}
 	log := &serverLog{log: opts.Logger.With("component", "nats"), failed: make(chan string, 1)}
 	srv, err := server.NewServer(&server.Options{
 		ServerName:             "weft-" + opts.Mesh,
@@ -67,7 +70,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	srv.SetLoggerV2(log, false, false, false)
 	srv.Start()
 	s := &Server{srv: srv, opts: opts}
-	if !srv.ReadyForConnections(readyWait(ctx)) {
+	if log.gaveUp() || !srv.ReadyForConnections(readyWait(ctx)) {
 		s.halt()
 		return nil, fmt.Errorf("embedded NATS server on %s did not get ready: %w", opts.Dir, log.errors("no reason given"))
 	}
@@ -101,13 +104,27 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	if err != nil {
 		nc.Close()
 		s.halt()
-		return nil, err
+		return nil, fmt.Errorf("queues in %s cannot be opened: %w", opts.Dir, err)
 	}
 	var running context.Context
 	running, s.stop = context.WithCancel(context.Background())
 	go s.guard(running, log.failed)
 	go files.run(running)
 	return s, nil
+}
+
+// keepDir makes the directory of all queues and leaves a file in it. When a
+// stream is deleted the server removes the directory if it is empty, in the
+// background, and may do so to the next server's, which has just made it.
+func keepDir(dir string) error {
+	err := os.MkdirAll(dir, 0o700)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, ".keep"), nil, 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("queue directory: %w", err)
+	}
+	return nil
 }
 
 // logSync is how often the log of acknowledged events is synced at least.
