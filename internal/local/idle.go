@@ -10,7 +10,7 @@ const (
 	// gcPercent trades a little processor time for a small engine: its live
 	// heap is small, and most of its memory would be garbage not yet
 	// collected.
-	gcPercent = 40
+	gcPercent = 25
 	// relaxAfter is how long after the last work memory is given back.
 	relaxAfter = time.Second
 )
