@@ -17,6 +17,9 @@ import (
 func TestFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=24m"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("needs the right to mount a file system:", err)
+		}
 		t.Skip("needs the right to mount a file system:", err)
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
