@@ -76,7 +76,7 @@ func (c *compiler) needs(path, name, kind string, f *Function) {
 		return
 	}
 	comp, ok := c.plan.Components[name]
-	if !ok {
+	if !ok || comp.Type == TypeEmbedded && kind != kindState {
 		var names []string
 		for n, other := range c.plan.Components {
 			if kind == "" || kindOf(other) == kind {

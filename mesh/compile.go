@@ -60,6 +60,7 @@ func (c *compiler) components(beside []v1beta1.Component) {
 		c.invalid(comp.Validate(field.NewPath(PathOfComponent(comp.Name))))
 		c.plan.Components[comp.Name] = comp
 	}
+	c.embedded()
 }
 
 func (c *compiler) functions() {
@@ -68,6 +69,8 @@ func (c *compiler) functions() {
 		f := c.function(i)
 		f.State = c.plan.visible(f, kindState, f.Spec.State, declared)
 		f.Bindings = c.plan.visible(f, kindBinding, f.Spec.Bindings, declared)
+		f.PubSubs = c.plan.admitted(f, kindPubSub)
+		f.SecretStores = c.plan.admitted(f, kindSecrets)
 		c.plan.Functions = append(c.plan.Functions, f)
 		c.plan.byName[f.KubeName] = f
 	}

@@ -39,6 +39,7 @@ func TestCompileNames(t *testing.T) {
 		Scaling: mesh.Scaling{Min: 1, Max: 20, TargetCPU: 70, TargetMemory: 80, TargetConcurrency: 70},
 		Retry:   mesh.Retry{MaxAttempts: 3, Backoff: v1beta1.BackoffExponential, InitialInterval: time.Second, MaxInterval: 30 * time.Second},
 		Breaker: mesh.Breaker{FailureThreshold: 5, RecoveryTimeout: time.Minute},
+		State:   []string{mesh.DefaultStore},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(mesh.Function{}, "Env", "Resources", "In", "Out", "Spec")); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -12,6 +12,15 @@ const (
 	kindState   = "state"
 	kindBinding = "bindings"
 	kindPubSub  = "pubsub"
+	kindSecrets = "secretstores"
+)
+
+// TypeEmbedded is the type of the engine's own durable state store, which needs
+// no server and no metadata. DefaultStore is what it is called in a mesh whose
+// functions name none.
+const (
+	TypeEmbedded = "state.embedded"
+	DefaultStore = "statestore"
 )
 
 func kindOf(c v1beta1.Component) string {
@@ -40,6 +49,58 @@ func (p *Plan) visible(f *Function, kind string, declared []string, anyDeclared 
 	}
 	slices.Sort(names)
 	return names
+}
+
+// admitted gives the components of a kind that f may use where functions do not
+// declare which: those whose scopes do not leave it out.
+func (p *Plan) admitted(f *Function, kind string) []string {
+	var names []string
+	for name, c := range p.Components {
+		if kindOf(c) == kind && p.inScope(f, c) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// embedded adds the engine's own store to a mesh that declares no state
+// component: under each name by which a function asks for one, and under
+// DefaultStore if none does.
+func (c *compiler) embedded() {
+	for _, comp := range c.plan.Components {
+		if kindOf(comp) == kindState {
+			return
+		}
+	}
+	add := func(name string) {
+		if _, taken := c.plan.Components[name]; !taken {
+			c.plan.Components[name] = v1beta1.Component{Name: name, Type: TypeEmbedded, Version: "v1"}
+		}
+	}
+	asked := false
+	for _, f := range c.mesh.Spec.Functions {
+		for _, name := range f.State {
+			asked = true
+			add(name)
+		}
+	}
+	if !asked {
+		add(DefaultStore)
+	}
+}
+
+// MayCall says whether the code of one function may call another and wait for
+// its answer: a link leads to it, or calls names it (as written, in kebab-case,
+// as its service, or <mesh>.<function>).
+func (p *Plan) MayCall(from, to *Function) bool {
+	if slices.ContainsFunc(from.Out, func(l *Link) bool { return l.To == to }) {
+		return true
+	}
+	return slices.ContainsFunc(from.Calls, func(name string) bool {
+		name = strings.TrimPrefix(name, p.Name+".")
+		return name == to.Name || name == to.KubeName || name == to.Service
+	})
 }
 
 // inScope says whether a component's scopes admit f. A scope is a function's

@@ -18,7 +18,8 @@ type Plan struct {
 	Functions []*Function
 	// Links in the order of the file.
 	Links []*Link
-	// Components declared inline and beside the mesh, by name.
+	// Components declared inline and beside the mesh, by name, and the embedded
+	// state store of a mesh that declares none (TypeEmbedded).
 	Components map[string]v1beta1.Component
 	// Broker is the component that carries the links, or "".
 	Broker string
@@ -60,7 +61,10 @@ type Function struct {
 	// State and Bindings are the components that the function may use, after
 	// Dapr's rule of scopes.
 	State, Bindings []string
-	Calls           []string
+	// PubSubs and SecretStores are the components of these kinds whose scopes
+	// admit the function.
+	PubSubs, SecretStores []string
+	Calls                 []string
 	// Out and In are the links from and to the function, in the file's order.
 	Out, In []*Link
 	// Spec is the function's part of the document.

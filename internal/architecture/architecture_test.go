@@ -23,6 +23,7 @@ var levels = map[string]int{
 	"internal/doctor":       70,
 	"internal/dashboard":    65,
 	"builder":               60,
+	"bindings/components":   48,
 	"bindings":              50,
 	"scalers":               50,
 	"mesh/gateway":          45,

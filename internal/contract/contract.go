@@ -24,6 +24,11 @@ const (
 	EnvGrace = "WEFT_GRACE"
 	// EnvLogLevel is debug, info, warn or error.
 	EnvLogLevel = "LOG_LEVEL"
+	// EnvDaprGRPC and EnvDaprHTTP say where the Dapr API is, EnvDaprToken with
+	// which token: Dapr's own names, which every Dapr SDK reads.
+	EnvDaprGRPC  = "DAPR_GRPC_ENDPOINT"
+	EnvDaprHTTP  = "DAPR_HTTP_ENDPOINT"
+	EnvDaprToken = "DAPR_API_TOKEN"
 	// EnvOTLPEndpoint and EnvOTelService are OpenTelemetry's own.
 	EnvOTLPEndpoint = "OTEL_EXPORTER_OTLP_ENDPOINT"
 	EnvOTelService  = "OTEL_SERVICE_NAME"

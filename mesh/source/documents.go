@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -240,8 +241,24 @@ type Subscription struct {
 	// Route that events take by default, and what else is declared by rule.
 	Route string
 	Rules []SubscriptionRule
-	// Scopes names the functions that the subscription is for.
+	// DeadLetterTopic takes what could not be delivered; "" for none.
+	DeadLetterTopic string
+	// Bulk says how many messages are delivered at once; nil for one.
+	Bulk *BulkSubscribe
+	// Metadata is for the pub/sub component.
+	Metadata map[string]string
+	// Scopes names the functions that the subscription is for; none means all.
 	Scopes []string
+	// At is the document's place, file:line.
+	At string
+}
+
+// BulkSubscribe has messages delivered many at a time: as many as there are
+// after MaxAwait, at most MaxMessages. Zero stands for Dapr's defaults, 100
+// and one second.
+type BulkSubscribe struct {
+	MaxMessages int
+	MaxAwait    time.Duration
 }
 
 // SubscriptionRule sends events for which Match, a CEL expression of Dapr's,
@@ -288,6 +305,16 @@ func (b *Bundle) decodeOthers(others []document, d *decoder) {
 			out := Subscription{
 				Name: s.Name, PubsubName: s.Spec.PubsubName, Topic: s.Spec.Topic,
 				Route: s.Spec.Route, Rules: s.Spec.Routes.Rules, Scopes: s.Scopes,
+				DeadLetterTopic: s.Spec.DeadLetterTopic, At: fmt.Sprintf("%s:%d", doc.at.file, doc.at.line),
+			}
+			if bulk := s.Spec.BulkSubscribe; bulk.Enabled {
+				out.Bulk = &BulkSubscribe{MaxMessages: int(bulk.MaxMessagesCount), MaxAwait: time.Duration(bulk.MaxAwaitDurationMs) * time.Millisecond}
+			}
+			if len(s.Spec.Metadata) > 0 {
+				out.Metadata = make(map[string]string, len(s.Spec.Metadata))
+				for k, v := range s.Spec.Metadata {
+					out.Metadata[k] = string(v)
+				}
 			}
 			if s.Spec.Routes.Default != "" {
 				out.Route = s.Spec.Routes.Default

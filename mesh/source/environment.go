@@ -73,11 +73,7 @@ func (b *Bundle) checkComponents() mesh.Problems {
 		if c.SecretStore != "" && c.SecretStore != "kubernetes" {
 			continue
 		}
-		path := mesh.PathOfComponent(c.Name)
-		if _, ok := b.documents[c.Name]; !ok {
-			i := slices.IndexFunc(b.Mesh.Spec.Components, func(o v1beta1.Component) bool { return o.Name == c.Name })
-			path = fmt.Sprintf("spec.components[%d]", i)
-		}
+		path := b.pathOf(c.Name)
 		for i, m := range c.Metadata {
 			if m.SecretKeyRef == nil {
 				continue

@@ -244,6 +244,31 @@ func within(path, outer string) bool {
 	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
+// Place gives problems whose paths are those of the mesh, or of
+// mesh.PathOfComponent, their places in the files.
+func (b *Bundle) Place(problems mesh.Problems) mesh.Problems {
+	placed := make(mesh.Problems, len(problems))
+	for i, p := range problems {
+		if name, rest, ok := mesh.ComponentPath(p.Path); ok {
+			if p.Path = b.pathOf(name); rest != "" {
+				p.Path += "." + rest
+			}
+		}
+		placed[i] = b.place(p)
+	}
+	placed.Sort()
+	return placed
+}
+
+// pathOf is the path of a component, wherever it is declared.
+func (b *Bundle) pathOf(component string) string {
+	if _, ok := b.documents[component]; !ok {
+		i := slices.IndexFunc(b.Mesh.Spec.Components, func(c v1beta1.Component) bool { return c.Name == component })
+		return fmt.Sprintf("spec.components[%d]", i)
+	}
+	return mesh.PathOfComponent(component)
+}
+
 // place gives a problem of the compiler its place in the files.
 func (b *Bundle) place(p mesh.Problem) mesh.Problem {
 	at := b.tree.locate(p.Path)

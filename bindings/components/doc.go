@@ -1,0 +1,7 @@
+// Package components opens the Dapr components that a mesh declares: state
+// stores, pub/sub brokers, bindings and secret stores of components-contrib,
+// in the engine's own process instead of a sidecar per function.
+//
+// A component is declared as a document (dapr.io/v1alpha1) beside the mesh or
+// inline, and opened once for all functions that may see it.
+package components

@@ -1,0 +1,26 @@
+package components
+
+import (
+	_ "github.com/dapr/components-contrib/bindings/cron"
+	_ "github.com/dapr/components-contrib/bindings/http"
+	_ "github.com/dapr/components-contrib/bindings/kafka"
+	_ "github.com/dapr/components-contrib/bindings/localstorage"
+	_ "github.com/dapr/components-contrib/bindings/mqtt3"
+	_ "github.com/dapr/components-contrib/bindings/postgres"
+	_ "github.com/dapr/components-contrib/bindings/rabbitmq"
+	_ "github.com/dapr/components-contrib/bindings/redis"
+	_ "github.com/dapr/components-contrib/bindings/smtp"
+	_ "github.com/dapr/components-contrib/pubsub/in-memory"
+	_ "github.com/dapr/components-contrib/pubsub/jetstream"
+	_ "github.com/dapr/components-contrib/pubsub/kafka"
+	_ "github.com/dapr/components-contrib/pubsub/mqtt3"
+	_ "github.com/dapr/components-contrib/pubsub/rabbitmq"
+	_ "github.com/dapr/components-contrib/pubsub/redis"
+	_ "github.com/dapr/components-contrib/secretstores/local/env"
+	_ "github.com/dapr/components-contrib/secretstores/local/file"
+	_ "github.com/dapr/components-contrib/state/in-memory"
+	_ "github.com/dapr/components-contrib/state/postgresql/v1"
+	_ "github.com/dapr/components-contrib/state/postgresql/v2"
+	_ "github.com/dapr/components-contrib/state/redis"
+	_ "github.com/dapr/components-contrib/state/sqlite"
+)
