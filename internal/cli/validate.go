@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weftmesh/weft/bindings/components"
 	"github.com/weftmesh/weft/mesh"
 	"github.com/weftmesh/weft/mesh/source"
 )
@@ -36,6 +37,13 @@ weft validate samples/*/mesh.yaml -o json`,
 			for _, file := range files {
 				bundle, found := source.Load(file, source.Options{Set: flags.set})
 				problems = append(problems, found...)
+				if bundle.Plan != nil {
+					more := bundle.Place(components.Check(bundle.Plan))
+					problems = append(problems, more...)
+					if len(more.Errors()) > 0 {
+						bundle.Plan = nil
+					}
+				}
 				if p := bundle.Plan; p != nil {
 					fine = append(fine, fmt.Sprintf("%s: ok, %s and %s", file, plural(len(p.Functions), "function"), plural(len(p.Links), "link")))
 				}

@@ -132,7 +132,9 @@ func (b *builds) build(ctx context.Context, g *generation, fs []*mesh.Function) 
 		if err := g.manager.SetCode(ctx, of[i], replica.Code{Binary: r.Binary}); err != nil {
 			failed = append(failed, err)
 			b.e.log.Error(of[i].Name+" stays as it was", "error", err.Error())
+			continue
 		}
+		g.changed(ctx, of[i])
 	}
 	return failed
 }

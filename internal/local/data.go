@@ -27,6 +27,7 @@ const (
 	fileVersion  = "version"
 	fileLock     = "lock"
 	dirJetStream = "jetstream"
+	dirState     = "state"
 	dirLogs      = "logs"
 	dirBin       = "bin"
 	// dirProcesses has a directory for each generation of the mesh, with the

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/weftmesh/weft/bindings/daprapi"
 	"github.com/weftmesh/weft/bindings/jetstream"
 	"github.com/weftmesh/weft/internal/adminapi"
 	"github.com/weftmesh/weft/internal/local/replica"
@@ -47,6 +48,9 @@ type engine struct {
 
 	gatewayListener, adminListener, sinkListener net.Listener
 	gatewayServer, adminServer, sinkServer       *http.Server
+	daprGRPCListener, daprHTTPListener           net.Listener
+	daprHTTPServer                               *http.Server
+	daprServer                                   *daprapi.Server
 	run                                          adminapi.Run
 	ready                                        atomic.Bool
 	// failed takes the errors of servers and dispatchers that end by
@@ -196,12 +200,13 @@ func (e *engine) start(ctx context.Context) error {
 	if err := e.openParts(bundle); err != nil {
 		return err
 	}
-	g, err := e.newGeneration(bundle)
+	g, err := e.newGeneration(ctx, bundle)
 	if err != nil {
 		return err
 	}
 	e.current.Store(g)
 	e.serveInside()
+	e.serveDapr()
 	if err := e.builds.first(ctx, g); err != nil {
 		return err
 	}
@@ -261,6 +266,8 @@ func (e *engine) listen() error {
 		{&e.gatewayListener, "http", e.opts.HTTP},
 		{&e.adminListener, "admin", e.opts.Admin},
 		{&e.sinkListener, "sink", "127.0.0.1:0"},
+		{&e.daprGRPCListener, "dapr-grpc", "127.0.0.1:0"},
+		{&e.daprHTTPListener, "dapr-http", "127.0.0.1:0"},
 	} {
 		opened, err := listen(l.flag, l.address)
 		if err != nil {

@@ -2,6 +2,7 @@ package local
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"os"
 	"strings"
@@ -59,7 +60,8 @@ func functionEnv(b *source.Bundle, file map[string]string, f *mesh.Function) ([]
 	return append(env, declared...), nil
 }
 
-// secretValues are the values of Secret documents that functions are given.
+// secretValues are the values of Secret documents that functions and components
+// are given.
 func secretValues(b *source.Bundle) []string {
 	var values []string
 	for _, f := range b.Plan.Functions {
@@ -69,6 +71,16 @@ func secretValues(b *source.Bundle) []string {
 			}
 			ref := v.ValueFrom.SecretKeyRef
 			if data, ok := b.Secrets[ref.Name][ref.Key]; ok {
+				values = append(values, string(data))
+			}
+		}
+	}
+	for _, c := range b.Components {
+		for _, m := range c.Metadata {
+			if m.SecretKeyRef == nil {
+				continue
+			}
+			if data, ok := b.Secrets[m.SecretKeyRef.Name][cmp.Or(m.SecretKeyRef.Key, m.SecretKeyRef.Name)]; ok {
 				values = append(values, string(data))
 			}
 		}

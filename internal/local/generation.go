@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,6 +30,8 @@ type generation struct {
 	dispatcher *delivery.Dispatcher
 	gateway    *gateway.Gateway
 	sink       *gateway.Sink
+	broker     delivery.Broker
+	dapr       dapr
 
 	// users are the requests that go by this generation; unused is closed
 	// when it is retired and there are none.
@@ -41,11 +44,29 @@ type generation struct {
 }
 
 // newGeneration makes a generation that does not take traffic yet.
-func (e *engine) newGeneration(b *source.Bundle) (_ *generation, err error) {
+func (e *engine) newGeneration(ctx context.Context, b *source.Bundle) (_ *generation, err error) {
 	g := &generation{e: e, bundle: b, plan: b.Plan, done: make(chan struct{}), unused: make(chan struct{})}
 	if old := e.current.Load(); old != nil {
 		g.number = old.number + 1
 	}
+	var undo []func() error
+	defer func() {
+		if err == nil {
+			return
+		}
+		for _, fn := range slices.Backward(undo) {
+			err = errors.Join(err, fn())
+		}
+	}()
+	set, err := e.openComponents(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	undo = append(undo, set.Close)
+	if g.broker, err = g.linkBroker(ctx, set); err != nil {
+		return nil, err
+	}
+	undo = append(undo, g.broker.Close)
 	ledger, err := e.data.ledger(g.number)
 	if err != nil {
 		return nil, err
@@ -53,20 +74,22 @@ func (e *engine) newGeneration(b *source.Bundle) (_ *generation, err error) {
 	g.manager, err = replica.New(replica.Options{
 		Plan: b.Plan, Dir: e.root, Data: ledger,
 		Idle: e.opts.Idle, Debug: e.opts.Debug,
-		Env:    func(f *mesh.Function) ([]string, error) { return functionEnv(b, e.envFile, f) },
+		Env: func(f *mesh.Function) ([]string, error) {
+			env, err := functionEnv(b, e.envFile, f)
+			return append(e.daprEnv(f), env...), err
+		},
 		Sink:   e.sinkURL,
 		Output: e.output, Mask: e.mask.Apply, Observer: e.observe, Logger: e.log,
 	})
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, g.manager.Stop(context.Background()))
-		}
-	}()
+	undo = append(undo, func() error { return g.manager.Stop(context.Background()) })
+	if err := g.newDapr(set); err != nil {
+		return nil, err
+	}
 	g.dispatcher, err = delivery.New(delivery.Config{
-		Plan: b.Plan, Broker: e.broker, Endpoints: g.manager, Observer: e.recorder,
+		Plan: b.Plan, Broker: g.broker, Endpoints: g.manager, Observer: e.recorder,
 		DrainTimeout: drainTimeout, Logger: e.log,
 	})
 	if err != nil {
@@ -100,6 +123,7 @@ func (g *generation) run() {
 			g.e.fail(fmt.Errorf("dispatcher: %w", err))
 		}
 	}()
+	g.runDapr()
 }
 
 // drain stops pulling and waits for the calls under way, or for ctx.
@@ -108,11 +132,15 @@ func (g *generation) drain(ctx context.Context) {
 		return
 	}
 	g.cancel()
+	g.drainDapr(ctx)
 	select {
 	case <-g.done:
 	case <-ctx.Done():
 	}
 }
+
+// close gives up what is open, once functions have ended.
+func (g *generation) close() error { return errors.Join(g.broker.Close(), g.dapr.components.Close()) }
 
 // use returns the generation that takes traffic, which stays until release.
 func (e *engine) use() *generation {
@@ -146,6 +174,9 @@ func (g *generation) retire() {
 	}
 	if err := g.manager.Stop(ctx); err != nil {
 		g.e.log.Warn("processes of before the reload did not end by themselves", "error", err.Error())
+	}
+	if err := g.close(); err != nil {
+		g.e.log.Warn("components of before the reload", "error", err.Error())
 	}
 }
 

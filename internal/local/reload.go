@@ -61,7 +61,7 @@ func (e *engine) reload(ctx context.Context) {
 		e.say("the mesh stays as it was: its name or namespace has changed, which takes a new weft up")
 		return
 	}
-	g, err := e.newGeneration(bundle)
+	g, err := e.newGeneration(ctx, bundle)
 	if err != nil {
 		e.say("the mesh stays as it was: %s", err)
 		return

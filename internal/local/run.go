@@ -106,6 +106,7 @@ func (e *engine) drain(ctx context.Context) {
 	e.retiring.Wait()
 	// Functions may emit until they are gone.
 	shutdown(limited, e.sinkServer)
+	e.stopDapr(limited)
 }
 
 // askStop stops the engine, as a signal would.

@@ -2,18 +2,17 @@ package local
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/weftmesh/weft/api/v1beta1"
+	"github.com/weftmesh/weft/bindings/components"
 	"github.com/weftmesh/weft/mesh"
 	"github.com/weftmesh/weft/mesh/source"
 )
 
 // checkServed compares what a mesh declares with what this engine does. What
 // protects a route and would not be enforced is an error, for a mesh must not
-// run less safely than it says; other triggers and components that are not
-// served are warnings.
+// run less safely than it says; other triggers are warnings. Components are
+// checked against those that there are.
 func checkServed(b *source.Bundle) mesh.Problems {
 	var problems mesh.Problems
 	refuse := func(path, field string) {
@@ -45,18 +44,5 @@ func checkServed(b *source.Bundle) mesh.Problems {
 			}
 		}
 	}
-	if b.Plan.Broker != "" {
-		warn("spec.broker", "locally the links travel by the embedded JetStream, not by %s", b.Plan.Broker)
-	}
-	var names []string
-	for _, c := range b.Components {
-		if c.Name != b.Plan.Broker {
-			names = append(names, c.Name+" ("+c.Type+")")
-		}
-	}
-	if len(names) > 0 {
-		slices.Sort(names)
-		warn("spec.components", "this version does not serve components locally: %s", strings.Join(names, ", "))
-	}
-	return problems
+	return append(problems, b.Place(components.Check(b.Plan))...)
 }

@@ -15,11 +15,12 @@ import (
 
 func (e *engine) queueStats(ctx context.Context) map[string]delivery.Stats {
 	all := make(map[string]delivery.Stats)
-	for _, f := range e.current.Load().plan.Functions {
+	g := e.current.Load()
+	for _, f := range g.plan.Functions {
 		if !f.Queued() {
 			continue
 		}
-		if s, err := e.broker.Stats(ctx, delivery.QueueName(f)); err == nil {
+		if s, err := g.broker.Stats(ctx, delivery.QueueName(f)); err == nil {
 			all[f.Name] = s
 		}
 	}
