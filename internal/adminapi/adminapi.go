@@ -107,6 +107,10 @@ type InvokeResponse struct {
 	ColdMilliseconds float64 `json:"coldMilliseconds"`
 }
 
+// Environment answers GET /api/v1/functions/{name}/environment: what the
+// function's process is given, but for its port. It holds secrets.
+type Environment map[string]string
+
 // LogEntry is one line of GET /api/v1/logs?function=&level=&trace=&since=&follow=true&most=,
 // answered as JSON lines, oldest first.
 type LogEntry struct {

@@ -70,6 +70,11 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	return call[Status](ctx, c, http.MethodGet, "/status", nil)
 }
 
+// Environment is what a function's process is given; it holds secrets.
+func (c *Client) Environment(ctx context.Context, function string) (Environment, error) {
+	return call[Environment](ctx, c, http.MethodGet, "/functions/"+url.PathEscape(function)+"/environment", nil)
+}
+
 // Invoke calls a function. A call that failed is no error of Invoke: the
 // response says so.
 func (c *Client) Invoke(ctx context.Context, function string, req InvokeRequest) (InvokeResponse, error) {

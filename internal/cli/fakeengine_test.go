@@ -58,6 +58,7 @@ func fakeEngine() http.Handler {
 		})
 	}
 	answer("GET /api/v1/status", fakeStatus)
+	answer("GET /api/v1/functions/checkStock/environment", adminapi.Environment{"K_SINK": "http://127.0.0.1:1/sink/t", "GREETING": "it's on"})
 	answer("GET /api/v1/dlq", []adminapi.DeadLetter{fakeLetter})
 	answer("GET /api/v1/dlq/7", fakeLetter)
 	answer("GET /api/v1/traces", []adminapi.Trace{fakeTrace})

@@ -62,6 +62,7 @@ func (e *engine) adminHandler() http.Handler {
 	})
 	api("POST /functions/{name}/invoke", e.apiInvoke)
 	api("POST /functions/{name}/zero", e.apiZero)
+	api("GET /functions/{name}/environment", e.apiEnvironment)
 	api("GET /logs", e.apiLogs)
 	api("GET /dlq", e.apiDeadLetters)
 	api("GET /dlq/{id}", e.apiDeadLetter)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
@@ -104,6 +105,27 @@ func (e *engine) apiZero(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	writeJSON(w, g.manager.Status(f))
+	return nil
+}
+
+// apiEnvironment is for those who run a function's program themselves.
+func (e *engine) apiEnvironment(w http.ResponseWriter, r *http.Request) error {
+	g, f, err := e.named(r.PathValue("name"))
+	if err != nil {
+		return err
+	}
+	list, err := g.environment(f)
+	if err != nil {
+		return err
+	}
+	env := adminapi.Environment{
+		contract.EnvSink: e.sinkURL(f), contract.EnvTarget: f.Name, contract.EnvService: f.Service,
+	}
+	for _, kv := range list {
+		name, value, _ := strings.Cut(kv, "=")
+		env[name] = value
+	}
+	writeJSON(w, env)
 	return nil
 }
 

@@ -74,10 +74,7 @@ func (e *engine) newGeneration(ctx context.Context, b *source.Bundle) (_ *genera
 	g.manager, err = replica.New(replica.Options{
 		Plan: b.Plan, Dir: e.root, Data: ledger,
 		Idle: e.opts.Idle, Debug: e.opts.Debug,
-		Env: func(f *mesh.Function) ([]string, error) {
-			env, err := functionEnv(b, e.envFile, f)
-			return append(e.daprEnv(f), env...), err
-		},
+		Env:    g.environment,
 		Sink:   e.sinkURL,
 		Output: e.output, Mask: e.mask.Apply, Observer: e.observe, Logger: e.log,
 	})
@@ -110,6 +107,12 @@ func (e *engine) newGeneration(ctx context.Context, b *source.Bundle) (_ *genera
 	g.sink = gateway.NewSink(gateway.SinkConfig{Plan: b.Plan, Dispatcher: g.dispatcher, Tokens: tokens, Logger: e.log})
 	e.console.Names(names)
 	return g, nil
+}
+
+// environment is what a function's process has beside its port and names.
+func (g *generation) environment(f *mesh.Function) ([]string, error) {
+	env, err := functionEnv(g.bundle, g.e.envFile, f)
+	return append(g.e.daprEnv(f), env...), err
 }
 
 // run pulls events until drain.
