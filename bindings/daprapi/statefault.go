@@ -1,0 +1,75 @@
+package daprapi
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/dapr/components-contrib/state"
+	"github.com/dapr/dapr/pkg/messages/errorcodes"
+	kiterrors "github.com/dapr/kit/errors"
+	"google.golang.org/grpc/codes"
+)
+
+// noStore is the fault of a state store that the caller does not see, whether
+// or not there is one of that name.
+func (c *caller) noStore(name string) *fault {
+	code, httpStatus, e := codes.InvalidArgument, http.StatusBadRequest, errorcodes.StateStoreNotFound
+	text := fmt.Sprintf("state store %s is not found: declare it among the components of the mesh and in state of the function %s", name, c.function.Name)
+	if len(c.states) == 0 {
+		code, httpStatus, e = codes.FailedPrecondition, http.StatusInternalServerError, errorcodes.StateStoreNotConfigured
+		text = fmt.Sprintf("state store %s is not configured: the function %s has no state store; declare one among the components of the mesh and in state of the function", name, c.function.Name)
+	}
+	f := rich(builder(code, httpStatus, e, text), e, nil)
+	// Over HTTP daprd adds who asked.
+	f.body = rich(builder(code, httpStatus, e, text), e, map[string]string{"appID": c.appID()}).body
+	return f
+}
+
+// badKey is the fault of a key that no store takes.
+func badKey(store, key string, err error) *fault {
+	e := errorcodes.StateMalformedRequest
+	return rich(builder(codes.InvalidArgument, http.StatusBadRequest, e, err.Error()).
+		WithFieldViolation(key, err.Error()).
+		WithResourceInfo("state", store, "", ""), e, nil)
+}
+
+// storeFault is the fault of a store that failed: an etag that does not match
+// is Aborted and 409, one that cannot be right InvalidArgument and 400, a
+// standardised error of the component is passed on, and all else is the
+// engine's 500.
+func storeFault(err error, name errorcodes.ErrorCode, text string, args ...any) *fault {
+	var etag *state.ETagError
+	if errors.As(err, &etag) {
+		code, httpStatus := codes.Aborted, http.StatusConflict
+		if etag.Kind() == state.ETagInvalid {
+			code, httpStatus = codes.InvalidArgument, http.StatusBadRequest
+		}
+		f := basic(code, httpStatus, name, fmt.Sprintf(text, append(args, err.Error())...))
+		f.body = plain{code: code, name: name, text: fmt.Sprintf(text, append(args, etag.Error())...)}
+		return f
+	}
+	f := basic(codes.Internal, http.StatusInternalServerError, name, fmt.Sprintf(text, append(args, err.Error())...))
+	if kit, ok := kiterrors.FromError(err); ok {
+		f.grpc, f.status = kit, kit.HTTPStatusCode()
+	}
+	return f
+}
+
+// noTransactions is the fault of a store that has none.
+func noTransactions(store string) *fault {
+	e := errorcodes.StateStoreTransactionsNotSupported
+	return rich(builder(codes.Unimplemented, http.StatusInternalServerError, e,
+		fmt.Sprintf("state store %s doesn't support transactions", store)).
+		WithHelpLink("https://docs.dapr.io/reference/components-reference/supported-state-stores/", "Check the list of state stores and the features they support").
+		WithResourceInfo("state", store, "", ""), e, nil)
+}
+
+func tooManyOperations(store string, n, limit int) *fault {
+	e := errorcodes.StateStoreTooManyTransactions
+	return rich(builder(codes.InvalidArgument, http.StatusBadRequest, e,
+		fmt.Sprintf("the transaction contains %d operations, which is more than what the state store supports: %d", n, limit)).
+		WithResourceInfo("state", store, "", ""), e,
+		map[string]string{"currentOpsTransaction": strconv.Itoa(n), "maxOpsPerTransaction": strconv.Itoa(limit)})
+}
