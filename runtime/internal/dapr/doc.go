@@ -1,0 +1,5 @@
+// Package dapr reaches components through the Dapr API that the engine serves,
+// with the client of dapr/go-sdk over one connection for the process. It finds
+// the API by Dapr's own environment: DAPR_GRPC_ENDPOINT, else DAPR_GRPC_PORT on
+// this machine, and DAPR_API_TOKEN.
+package dapr
