@@ -1,8 +1,12 @@
 package components
 
 import (
-	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
+	"sync"
 
 	"github.com/dapr/components-contrib/bindings"
 	"github.com/dapr/components-contrib/pubsub"
@@ -39,18 +43,82 @@ type Config struct {
 }
 
 // Set is the opened components of a mesh. It is safe for concurrent use.
-type Set struct{}
+type Set struct {
+	infos   []Info
+	states  map[string]*State
+	pubsubs map[string]*PubSub
+	outputs map[string]*Output
+	inputs  map[string]*Input
+	secrets map[string]*Secrets
 
-// Open opens the components of a mesh that something in it can see. Components
-// open side by side, each within its initTimeout (5s by default, Dapr's).
-//
-// The error joins those of all components that did not open, but for those with
-// ignoreErrors, which are logged and left out: each names the component, its
-// type, what was tried and for how long.
-func Open(ctx context.Context, cfg Config) (*Set, error) { return &Set{}, nil }
+	mu        sync.Mutex
+	instances map[string]*instance
+}
 
-// Close closes what no other set shares.
-func (s *Set) Close() error { return nil }
+// add puts an open instance into the set, which holds it from then on.
+func (s *Set) add(name string, i *instance, plan *mesh.Plan) error {
+	info := Info{Name: name, Type: i.driver.name(), Version: i.driver.versionName(), Capabilities: i.capabilities()}
+	switch {
+	case i.state != nil:
+		p, err := newPrefix(get(i.props, "keyPrefix"), name, plan)
+		if err != nil {
+			return err
+		}
+		s.states[name] = &State{Info: info, Store: i.state, prefix: p}
+	case i.pubsub != nil:
+		s.pubsubs[name] = newPubSub(info, i)
+	case i.secrets != nil:
+		s.secrets[name] = &Secrets{Info: info, Store: i.secrets}
+	}
+	if i.in != nil && goes("input", i.props) {
+		route := get(i.props, "route")
+		if route == "" {
+			route = name
+		}
+		if route[0] != '/' {
+			route = "/" + route
+		}
+		s.inputs[name] = &Input{Info: info, Binding: i.in, Route: route}
+	}
+	if i.out != nil && goes("output", i.props) {
+		s.outputs[name] = &Output{Info: info, Binding: i.out}
+	}
+	s.infos = append(s.infos, info)
+	s.instances[name] = i
+	return nil
+}
+
+// Close closes what no other set shares. A second call does nothing.
+func (s *Set) Close() error {
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	instances := s.instances
+	s.instances = nil
+	s.mu.Unlock()
+	var (
+		errs = make(chan error, len(instances))
+		all  []error
+	)
+	// Side by side: some wait for what they have under way.
+	for name, i := range instances {
+		go func() {
+			if p := s.pubsubs[name]; p != nil {
+				p.closeConsumers()
+			}
+			if err := i.release(); err != nil {
+				errs <- fmt.Errorf("close component %q (%s): %w", name, i.driver.name(), err)
+				return
+			}
+			errs <- nil
+		}()
+	}
+	for range instances {
+		all = append(all, <-errs)
+	}
+	return errors.Join(all...)
+}
 
 // Info describes a component.
 type Info struct {
@@ -61,63 +129,40 @@ type Info struct {
 }
 
 // Infos describes the open components, by name.
-func (s *Set) Infos() []Info { return nil }
+func (s *Set) Infos() []Info { return slices.Clone(s.infos) }
 
 // State returns the store of that name, or nil.
-func (s *Set) State(name string) *State { return nil }
+func (s *Set) State(name string) *State { return s.states[name] }
 
 // PubSub returns the pub/sub component of that name, or nil.
-func (s *Set) PubSub(name string) *PubSub { return nil }
+func (s *Set) PubSub(name string) *PubSub { return s.pubsubs[name] }
 
 // Output returns the output binding of that name, or nil.
-func (s *Set) Output(name string) *Output { return nil }
+func (s *Set) Output(name string) *Output { return s.outputs[name] }
 
 // Input returns the input binding of that name, or nil.
-func (s *Set) Input(name string) *Input { return nil }
+func (s *Set) Input(name string) *Input { return s.inputs[name] }
 
 // Inputs returns all input bindings, by name.
-func (s *Set) Inputs() []*Input { return nil }
+func (s *Set) Inputs() []*Input {
+	var out []*Input
+	for _, name := range slices.Sorted(maps.Keys(s.inputs)) {
+		out = append(out, s.inputs[name])
+	}
+	return out
+}
 
 // Secrets returns the secret store of that name, or nil.
-func (s *Set) Secrets(name string) *Secrets { return nil }
+func (s *Set) Secrets(name string) *Secrets { return s.secrets[name] }
 
 // State is a state store. Store's optional interfaces (state.TransactionalStore,
 // state.BulkStore, state.Querier) say what it can do beyond the basics.
 type State struct {
 	Info
 	Store state.Store
+
+	prefix prefix
 }
-
-// Key is the key under which the store keeps a function's key, by the
-// component's keyPrefix: appid, name, namespace, none, or a literal; the mesh's
-// name if it sets none. A key that holds "||" is an error (Dapr's rule).
-func (s *State) Key(f *mesh.Function, key string) (string, error) { return key, nil }
-
-// Trim takes the prefix off a key that the store keeps.
-func (s *State) Trim(stored string) string { return stored }
-
-// PubSub is a pub/sub component.
-type PubSub struct{ Info }
-
-// Publisher is the instance that publishes.
-func (p *PubSub) Publisher() pubsub.PubSub { return nil }
-
-// Consumer returns an instance that subscribes in the name of consumer, which
-// is the component's consumerID unless its metadata sets one (Dapr's rule, where
-// it is the app id). Instances of one consumer share the messages of a topic,
-// those of different ones get each. A component that lives in this process has
-// one instance for all. close releases it.
-func (p *PubSub) Consumer(ctx context.Context, consumer string) (instance pubsub.PubSub, close func() error, err error) {
-	return nil, nil, nil
-}
-
-// MayPublish and MaySubscribe say whether the component's topic scopes
-// (publishingScopes, subscriptionScopes, allowedTopics, protectedTopics) let f
-// use a topic.
-func (p *PubSub) MayPublish(f *mesh.Function, topic string) bool { return true }
-
-// MaySubscribe says it of subscribing.
-func (p *PubSub) MaySubscribe(f *mesh.Function, topic string) bool { return true }
 
 // Output is an output binding.
 type Output struct {
@@ -140,8 +185,35 @@ type Secrets struct {
 	Store secretstores.SecretStore
 }
 
-// Check compares the components of a plan with what this version can open: an
-// unknown type or version names the nearest, unknown metadata is a warning with
-// the nearest name, missing required metadata an error. The problems' paths are
-// those of mesh.PathOfComponent, without a place.
-func Check(p *mesh.Plan) mesh.Problems { return nil }
+// capabilities gives what daprd's metadata API says of a component
+// (pkg/api/universal: features of stores, direction of bindings).
+func (i *instance) capabilities() []string {
+	var out []string
+	switch {
+	case i.state != nil:
+		for _, f := range i.state.Features() {
+			out = append(out, string(f))
+		}
+		if _, ok := i.state.(state.Querier); ok && !slices.Contains(out, "QUERY_API") {
+			out = append(out, "QUERY_API")
+		}
+	case i.pubsub != nil:
+		for _, f := range i.pubsub.Features() {
+			out = append(out, string(f))
+		}
+	case i.secrets != nil:
+		for _, f := range i.secrets.Features() {
+			out = append(out, string(f))
+		}
+	}
+	if i.in != nil && goes("input", i.props) {
+		out = append(out, "INPUT_BINDING")
+	}
+	if i.out != nil && goes("output", i.props) {
+		out = append(out, "OUTPUT_BINDING")
+	}
+	return out
+}
+
+// Publisher is the instance that publishes.
+func (p *PubSub) Publisher() pubsub.PubSub { return p.instance.pubsub }
