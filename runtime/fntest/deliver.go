@@ -220,7 +220,7 @@ func (h *Harness) Do(req *http.Request) Answer {
 func (h *Harness) serve(name string, req *http.Request) Answer {
 	h.t.Helper()
 	rec := httptest.NewRecorder()
-	h.host(name).ServeHTTP(rec, req.WithContext(h.t.Context()))
+	h.host(name).ServeHTTP(rec, req.WithContext(h.base()))
 	return Answer{StatusCode: rec.Code, Header: rec.Header(), Body: rec.Body.Bytes()}
 }
 

@@ -15,4 +15,13 @@
 //	fntest.Typed(h, "validateInventory", validate)
 //	out := h.Deliver(Order{ID: "order-1"})
 //	if out.Kind != fntest.KindOutput { … }
+//
+// State stores, topics, bindings and secrets that a function uses are the
+// harness's own, in memory, for the packages state, pubsub, binding and secret:
+//
+//	h.SetState("order-state", "lamp", Stock{Available: 3})
+//	h.Deliver(Order{ID: "order-1", SKU: "lamp"})
+//	left := fntest.StateAs[Stock](h, "order-state", "lamp")
+//
+// A handler that uses the client of dapr/go-sdk itself needs sdktest as well.
 package fntest

@@ -19,21 +19,25 @@ import (
 	"github.com/weftmesh/weft/runtime/host"
 	"github.com/weftmesh/weft/runtime/internal/adapt"
 	"github.com/weftmesh/weft/runtime/internal/call"
+	"github.com/weftmesh/weft/runtime/internal/component"
 	"github.com/weftmesh/weft/runtime/internal/logs"
+	"github.com/weftmesh/weft/runtime/internal/memory"
 	"github.com/weftmesh/weft/runtime/internal/names"
 	"github.com/weftmesh/weft/runtime/internal/registry"
 )
 
 const token = "fntest"
 
-// Harness serves functions in memory, and keeps what they emit and log. It is
-// safe for concurrent use, so that a test can call a function many times at
+// Harness serves functions in memory, and keeps what they emit, store, publish
+// and log. It is safe for concurrent use, so that a test can call a function many times at
 // once.
 type Harness struct {
-	t    testing.TB
-	log  *slog.Logger
-	logs *lines
-	sink *sink
+	t          testing.TB
+	log        *slog.Logger
+	logs       *lines
+	sink       *sink
+	memory     *memory.Memory
+	components *component.Client
 
 	mu        sync.Mutex
 	functions []host.Function
@@ -47,7 +51,8 @@ type Harness struct {
 // functions logged.
 func New(t testing.TB) *Harness {
 	t.Helper()
-	h := &Harness{t: t, logs: &lines{}, sink: &sink{}}
+	m := &memory.Memory{}
+	h := &Harness{t: t, logs: &lines{}, sink: &sink{}, memory: m, components: &component.Client{Backend: m}}
 	h.log = logs.New(h.logs, slog.LevelDebug)
 	t.Cleanup(func() {
 		if text := h.logs.String(); t.Failed() && text != "" {
@@ -146,8 +151,11 @@ func (h *Harness) context(e *event.Event) context.Context {
 		TraceID: trace.TraceID{15: byte(h.serial), 14: byte(h.serial >> 8), 0: 1}, SpanID: trace.SpanID{7: 1}, TraceFlags: trace.FlagsSampled,
 	})
 	h.calls = append(h.calls, c)
-	return call.With(trace.ContextWithRemoteSpanContext(h.t.Context(), c.Span), c)
+	return call.With(trace.ContextWithRemoteSpanContext(h.base(), c.Span), c)
 }
+
+// base is the context that all calls descend from.
+func (h *Harness) base() context.Context { return component.With(h.t.Context(), h.components) }
 
 // Emitted returns what has been emitted to the function called to, in order:
 // with the contexts of Context and ContextOf, then by calls of Deliver, then by

@@ -8,13 +8,19 @@ import (
 )
 
 // SetOption changes what Set does: TTL, IfMatch or IfMissing.
-type SetOption interface{ set(w *component.Write) error }
+type SetOption interface {
+	set(w *component.Write) error
+}
 
 // DeleteOption changes what Delete does: IfMatch.
-type DeleteOption interface{ remove(w *component.Write) error }
+type DeleteOption interface {
+	remove(w *component.Write) error
+}
 
 // UpdateOption changes what Update does: TTL.
-type UpdateOption interface{ update(w *component.Write) error }
+type UpdateOption interface {
+	update(w *component.Write) error
+}
 
 // Expiry is an option of Set, Update and transactions.
 type Expiry struct{ after time.Duration }

@@ -2,6 +2,8 @@ package component
 
 import (
 	"errors"
+	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -55,4 +57,41 @@ func (e *Error) Unwrap() []error {
 		}
 	}
 	return errs
+}
+
+// StateError is that of a call of a state store.
+func StateError(store, what string, kind, cause error) *Error {
+	return (&Error{Call: "state " + store + ": " + what, Kind: kind, Err: cause}).hint(
+		fmt.Sprintf("add `state: [%s]` to the function in the mesh file, and see that a component has that name", store))
+}
+
+// PubSubError is that of publishing to a topic.
+func PubSubError(name, topic string, kind, cause error) *Error {
+	return (&Error{Call: "pubsub " + name + ": publish to " + strconv.Quote(topic), Kind: kind, Err: cause}).hint(
+		fmt.Sprintf("see that the mesh has a pub/sub component %s, and that its scopes name the function", name))
+}
+
+// BindingError is that of an operation of a binding.
+func BindingError(name, operation string, kind, cause error) *Error {
+	return (&Error{Call: "binding " + name + ": " + operation, Kind: kind, Err: cause}).hint(
+		fmt.Sprintf("add `bindings: [%s]` to the function in the mesh file, and see that a component has that name", name))
+}
+
+// SecretError is that of reading a secret.
+func SecretError(store, key string, kind, cause error) *Error {
+	return (&Error{Call: "secret store " + store + ": get " + strconv.Quote(key), Kind: kind, Err: cause}).hint(
+		fmt.Sprintf("see that the mesh has a secret store %s, and that its scopes name the function", store))
+}
+
+// hint adds the way out: declare is that for a component that is not declared.
+func (e *Error) hint(declare string) *Error {
+	switch e.Kind {
+	case ErrNotDeclared:
+		e.Hint = declare
+	case ErrUnavailable:
+		e.Hint = "see that the engine runs; the call may be tried again"
+	case ErrTooLarge:
+		e.Hint = "keep large values outside and store where they are"
+	}
+	return e
 }

@@ -3,8 +3,6 @@ package dapr
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strconv"
 	"strings"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -20,75 +18,57 @@ type storeFault string
 func (e storeFault) Error() string { return string(e) }
 
 func stateError(store, what string, err error) error {
-	e := classify("state "+store+": "+what, err)
-	if e.Kind == component.ErrNotDeclared {
-		e.Hint = fmt.Sprintf("add `state: [%s]` to the function in the mesh file, and see that a component has that name", store)
-	}
-	return e
+	kind, cause := classify(err)
+	return component.StateError(store, what, kind, cause)
 }
 
 func pubsubError(name, topic string, err error) error {
-	e := classify("pubsub "+name+": publish to "+strconv.Quote(topic), err)
-	if e.Kind == component.ErrNotDeclared {
-		e.Hint = fmt.Sprintf("see that the mesh has a pub/sub component %s, and that its scopes name the function", name)
-	}
-	return e
+	kind, cause := classify(err)
+	return component.PubSubError(name, topic, kind, cause)
 }
 
 func bindingError(name, operation string, err error) error {
-	e := classify("binding "+name+": "+operation, err)
-	if e.Kind == component.ErrNotDeclared {
-		e.Hint = fmt.Sprintf("add `bindings: [%s]` to the function in the mesh file, and see that a component has that name", name)
-	}
-	return e
+	kind, cause := classify(err)
+	return component.BindingError(name, operation, kind, cause)
 }
 
 func secretError(store, key string, err error) error {
-	e := classify("secret store "+store+": get "+strconv.Quote(key), err)
-	switch {
-	case e.Kind == component.ErrNotDeclared:
-		e.Hint = fmt.Sprintf("see that the mesh has a secret store %s, and that its scopes name the function", store)
-	case e.Kind == nil && strings.Contains(e.Err.Error(), "not found"):
-		e.Kind = component.ErrNotFound // as secretstores.local.file and Kubernetes say
+	kind, cause := classify(err)
+	if kind == nil && strings.Contains(cause.Error(), "not found") {
+		kind = component.ErrNotFound // as secretstores.local.file and Kubernetes say
 	}
-	return e
+	return component.SecretError(store, key, kind, cause)
 }
 
 // classify finds out what an error of the API means. The cause is what the
 // server said, without what client and gRPC put around it.
-func classify(call string, err error) *component.Error {
-	e := &component.Error{Call: call, Err: err}
+func classify(err error) (kind, is error) {
 	s, ok := grpcStatus(err)
 	if !ok {
-		e.Kind = conflict(err.Error())
-		return e
+		return conflict(err.Error()), err
 	}
-	e.Err = cause{s}
 	text := s.Message()
 	switch s.Code() {
 	case codes.Aborted:
-		e.Kind = component.ErrConflict
+		kind = component.ErrConflict
 	case codes.Unavailable:
-		e.Kind = component.ErrUnavailable
-		e.Hint = "see that the engine runs; the call may be tried again"
+		kind = component.ErrUnavailable
 	case codes.ResourceExhausted:
 		if strings.Contains(text, "larger than max") {
-			e.Kind = component.ErrTooLarge
+			kind = component.ErrTooLarge
 		}
 	case codes.PermissionDenied, codes.Unauthenticated:
-		e.Kind = component.ErrDenied
+		kind = component.ErrDenied
 	case codes.Unimplemented:
-		e.Kind = component.ErrUnsupported
+		kind = component.ErrUnsupported
 	case codes.InvalidArgument, codes.FailedPrecondition, codes.NotFound:
-		if notDeclared(s) {
-			e.Kind = component.ErrNotDeclared
-		}
+		kind = notDeclared(s)
 	case codes.Internal:
-		if e.Kind = conflict(text); e.Kind == nil && notDeclared(s) {
-			e.Kind = component.ErrNotDeclared
+		if kind = conflict(text); kind == nil {
+			kind = notDeclared(s)
 		}
 	}
-	return e
+	return kind, cause{s}
 }
 
 // grpcStatus of an error that came from a server.
@@ -115,22 +95,26 @@ func conflict(text string) error {
 // notDeclared knows the answers for a component that is not there, or not for
 // this function, by Dapr's error codes (docs.dapr.io, "Error codes") and,
 // where there is none, by its words.
-func notDeclared(s *status.Status) bool {
+func notDeclared(s *status.Status) error {
 	for _, d := range s.Details() {
 		if info, ok := d.(*errdetails.ErrorInfo); ok {
-			switch r := info.GetReason(); {
-			case strings.Contains(r, "STORE_NOT_FOUND"), strings.Contains(r, "NOT_CONFIGURED"), strings.Contains(r, "PUBSUB_NOT_FOUND"):
-				return true
+			for _, part := range []string{"STORE_NOT_FOUND", "NOT_CONFIGURED", "PUBSUB_NOT_FOUND"} {
+				if strings.Contains(info.GetReason(), part) {
+					return component.ErrNotDeclared
+				}
 			}
 		}
 	}
 	text := s.Message()
 	for _, words := range []string{"is not configured", "is not found", "couldn't find output binding", "failed finding secret store"} {
 		if strings.Contains(text, words) {
-			return true
+			return component.ErrNotDeclared
 		}
 	}
-	return strings.HasPrefix(text, "pubsub '") && strings.HasSuffix(text, "' not found")
+	if strings.HasPrefix(text, "pubsub '") && strings.HasSuffix(text, "' not found") {
+		return component.ErrNotDeclared
+	}
+	return nil
 }
 
 // cause is what a server said. It stays a gRPC status, and is a context's
