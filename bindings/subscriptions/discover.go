@@ -1,0 +1,184 @@
+package subscriptions
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/weftmesh/weft/mesh/source"
+)
+
+// pathSubscribe is where an app tells what it subscribes to (Dapr's API
+// towards apps).
+const pathSubscribe = "/dapr/subscribe"
+
+// maxAsking bounds how many functions are asked at once: each may have to start.
+const maxAsking = 4
+
+// How often, and how far apart, a function that does not answer is asked.
+const (
+	askTries = 4
+	askPause = time.Second
+)
+
+// askAll asks the functions, a few at a time, until ctx ends.
+func (m *Manager) askAll(ctx context.Context) {
+	places := make(chan struct{}, maxAsking)
+	var all sync.WaitGroup
+	defer all.Wait()
+	for _, mem := range m.members {
+		if !mem.worthAsking() {
+			continue
+		}
+		select {
+		case places <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		all.Go(func() {
+			defer func() { <-places }()
+			mem.ask(ctx)
+		})
+	}
+}
+
+// ask asks the function what it wants, and puts that in force.
+func (mem *member) ask(ctx context.Context) {
+	mem.asking.Lock()
+	defer mem.asking.Unlock()
+	if mem.seesPubSub() {
+		if wants, ok := mem.askTopics(ctx); ok {
+			mem.apply(wants)
+		}
+	}
+}
+
+// worthAsking says whether an answer of the function could count.
+func (mem *member) worthAsking() bool { return mem.seesPubSub() }
+
+func (mem *member) seesPubSub() bool {
+	return slices.ContainsFunc(mem.f.PubSubs, func(name string) bool { return mem.m.pubsub(mem.f, name) != nil })
+}
+
+// askTopics asks for the function's own subscriptions. It is not ok if there was
+// no answer to go by.
+func (mem *member) askTopics(ctx context.Context) (wants []*want, ok bool) {
+	a, err := mem.inquire(ctx, http.MethodGet, pathSubscribe)
+	log := mem.m.log.With("function", mem.f.Name)
+	switch {
+	case err != nil:
+		if ctx.Err() == nil {
+			log.Warn("the function did not tell what it subscribes to", "error", err.Error())
+		}
+		return nil, false
+	case a.status == http.StatusNotFound, a.status == http.StatusMethodNotAllowed, a.status == http.StatusNoContent:
+		return nil, true
+	case !a.ok():
+		mem.tellMalformed(fmt.Sprintf("it answered %d", a.status))
+		return nil, true
+	}
+	asked, err := parseSubscriptions(a.body)
+	if err != nil {
+		mem.tellMalformed(err.Error() + ": " + a.quote())
+		return nil, true
+	}
+	for _, s := range asked {
+		s.kind, s.from = typeProgrammatic, "GET "+pathSubscribe+" of "+mem.f.Name
+		w, err := compile(s)
+		if err != nil {
+			log.Warn("not subscribed: what GET "+pathSubscribe+" answers is wrong", "pubsub", s.pubsub, "topic", s.topic, "error", err.Error())
+			continue
+		}
+		if why := mem.m.refuses(mem.f, w); why != "" {
+			log.Warn("not subscribed: "+why, "pubsub", s.pubsub, "topic", s.topic)
+			continue
+		}
+		if slices.ContainsFunc(wants, func(o *want) bool { return o.key() == w.key() }) {
+			log.Warn("not subscribed: GET "+pathSubscribe+" names the topic twice, the last counts", "pubsub", s.pubsub, "topic", s.topic)
+			wants = slices.DeleteFunc(wants, func(o *want) bool { return o.key() == w.key() })
+		}
+		wants = append(wants, w.of(mem.f))
+	}
+	return wants, true
+}
+
+// inquire calls the function until it answers with something else than an
+// error of its own, a few times.
+func (mem *member) inquire(ctx context.Context, method, path string) (a answer, err error) {
+	for try := 1; ; try++ {
+		header := http.Header{"Content-Type": {"application/json"}, "Dapr-App-Id": {mem.f.Service}}
+		a, err = mem.call(ctx, method, path, header, nil)
+		if err == nil && a.status < 500 || try == askTries {
+			return a, err
+		}
+		select {
+		case <-ctx.Done():
+			return answer{}, ctx.Err()
+		case <-mem.m.stopping:
+			return answer{}, errStopping
+		case <-time.After(askPause):
+		}
+	}
+}
+
+// tellMalformed logs once that an answer was no list of subscriptions: most
+// likely the function answers every path.
+func (mem *member) tellMalformed(why string) {
+	mem.mu.Lock()
+	known := mem.malformed == why
+	mem.malformed = why
+	mem.mu.Unlock()
+	if !known {
+		mem.m.log.Info("the function subscribes to nothing: its answer to GET "+pathSubscribe+" is no list of subscriptions",
+			"function", mem.f.Name, "answer", why)
+	}
+}
+
+// parseSubscriptions reads the answer to GET /dapr/subscribe. An empty one is an
+// empty list.
+func parseSubscriptions(body []byte) ([]asked, error) {
+	type routes struct {
+		Rules   []source.SubscriptionRule `json:"rules"`
+		Default string                    `json:"default"`
+	}
+	var list []struct {
+		PubSub     string            `json:"pubsubname"`
+		Topic      string            `json:"topic"`
+		DeadLetter string            `json:"deadLetterTopic"`
+		Metadata   map[string]string `json:"metadata"`
+		Route      string            `json:"route"`
+		Routes     routes            `json:"routes"`
+		Bulk       struct {
+			Enabled     bool  `json:"enabled"`
+			MaxMessages int32 `json:"maxMessagesCount"`
+			MaxAwaitMs  int32 `json:"maxAwaitDurationMs"`
+		} `json:"bulkSubscribe"`
+	}
+	if len(body) == 0 {
+		return nil, nil
+	}
+	if err := json.Unmarshal(body, &list); err != nil {
+		return nil, err
+	}
+	out := make([]asked, len(list))
+	for i, s := range list {
+		out[i] = asked{
+			pubsub: s.PubSub, topic: s.Topic, rules: s.Routes.Rules, fallback: s.Routes.Default,
+			deadLetter: s.DeadLetter, metadata: maps.Clone(s.Metadata),
+		}
+		if out[i].fallback == "" {
+			out[i].fallback = s.Route
+		}
+		if s.Bulk.Enabled {
+			out[i].bulk = &source.BulkSubscribe{
+				MaxMessages: int(s.Bulk.MaxMessages), MaxAwait: time.Duration(s.Bulk.MaxAwaitMs) * time.Millisecond,
+			}
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,196 @@
+package subscriptions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/dapr/components-contrib/pubsub"
+)
+
+// How long to wait before a component is asked again for a subscription that it
+// refused: its server may be down.
+const (
+	firstRetry = 500 * time.Millisecond
+	lastRetry  = 30 * time.Second
+)
+
+// settle is how long a component gets to send on what became of the last
+// messages before its subscription ends (daprd's own pause).
+const settle = 400 * time.Millisecond
+
+// listener is a subscription of a function in a component.
+type listener struct {
+	m      *Manager
+	mem    *member
+	number int
+	want   atomic.Pointer[want]
+	// deliver brings a message to whoever subscribes.
+	deliver func(context.Context, *message) error
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	// done closes when nothing subscribes any more.
+	done       chan struct{}
+	gate       gate
+	subscribed atomic.Bool
+	stopOnce   atomic.Bool
+	stopped    chan struct{}
+	told       limiter
+	counts     counts
+}
+
+// listen starts a listener.
+func (m *Manager) listen(mem *member, w *want, deliver func(context.Context, *message) error) *listener {
+	l := &listener{m: m, mem: mem, deliver: deliver, done: make(chan struct{}), stopped: make(chan struct{})}
+	l.want.Store(w)
+	l.ctx, l.cancel = context.WithCancel(context.Background())
+	m.mu.Lock()
+	m.numbers++
+	l.number = m.numbers
+	m.mu.Unlock()
+	go l.run()
+	return l
+}
+
+// run subscribes, and tries again while the component refuses.
+func (l *listener) run() {
+	defer close(l.done)
+	w := l.want.Load()
+	log := l.m.log.With("function", l.mem.f.Name, "pubsub", w.PubSub, "topic", w.Topic)
+	since := time.Now()
+	for pause := firstRetry; ; pause = min(2*pause, lastRetry) {
+		release, err := l.subscribe(w)
+		if err == nil {
+			if pause > firstRetry {
+				log.Info("subscribed after all", "after", time.Since(since).Round(time.Millisecond))
+			} else {
+				log.Debug("subscribed")
+			}
+			l.subscribed.Store(true)
+			<-l.ctx.Done()
+			l.subscribed.Store(false)
+			release()
+			return
+		}
+		if l.ctx.Err() != nil {
+			return
+		}
+		if pause == firstRetry {
+			log.Warn("not subscribed yet: the component refuses, it is tried again until it does not", "error", err.Error())
+		} else {
+			log.Debug("still not subscribed", "error", err.Error())
+		}
+		select {
+		case <-l.ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+	}
+}
+
+// subscribe makes one attempt. release ends the hold on the component.
+func (l *listener) subscribe(w *want) (release func(), err error) {
+	ctx, cancel := context.WithCancel(l.ctx)
+	var closing func() error
+	release = func() {
+		cancel()
+		if closing == nil {
+			return
+		}
+		if err := closing(); err != nil {
+			l.m.log.Warn("a pub/sub component did not close", "function", l.mem.f.Name, "pubsub", w.PubSub, "error", err.Error())
+		}
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the component panicked: %v", p)
+		}
+		if err != nil {
+			release()
+		}
+	}()
+	ps := l.m.pubsub(l.mem.f, w.PubSub)
+	if ps == nil {
+		return nil, fmt.Errorf("pub/sub component %s is not open", w.PubSub)
+	}
+	instance, closing, err := ps.Consumer(ctx, l.mem.f.Service)
+	if err != nil {
+		return nil, err
+	}
+	req := pubsub.SubscribeRequest{Topic: w.Topic, Metadata: w.Metadata}
+	if w.bulk != nil {
+		err = l.subscribeBulk(ctx, instance, req, w)
+	} else {
+		err = instance.Subscribe(ctx, req, l.handle)
+	}
+	return release, err
+}
+
+// stop takes no more messages, waits for those under way, and ends the
+// subscription. It may be called more than once.
+func (l *listener) stop() {
+	if !l.stopOnce.CompareAndSwap(false, true) {
+		<-l.stopped
+		return
+	}
+	defer close(l.stopped)
+	<-l.gate.shut()
+	if rest := settle - l.gate.quiet(); rest > 0 {
+		select {
+		case <-time.After(rest):
+		case <-l.done:
+		}
+	}
+	l.cancel()
+	<-l.done
+}
+
+// handle is what the component calls with each message. An error has the
+// component bring it again.
+func (l *listener) handle(ctx context.Context, msg *pubsub.NewMessage) (err error) {
+	if msg == nil {
+		return nil
+	}
+	if !l.gate.enter() {
+		return l.giveBack(ctx)
+	}
+	back := false
+	func() {
+		defer l.gate.leave()
+		defer l.guard(&err)
+		err = l.take(ctx, msg)
+		back = err != nil && (l.gate.isShut() || errors.Is(err, errStopping))
+	}()
+	if back {
+		return l.giveBack(ctx)
+	}
+	return err
+}
+
+// giveBack holds a message that came too late until the subscription ends: an
+// error at once would count as a failure of the message with some brokers.
+func (l *listener) giveBack(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+	case <-l.ctx.Done():
+	}
+	return errStopping
+}
+
+// errStopping goes back to a component with what was not delivered because the
+// subscription ends.
+var errStopping = errors.New("the subscription ends")
+
+// guard turns a panic into an error.
+func (l *listener) guard(err *error) {
+	if p := recover(); p != nil {
+		w := l.want.Load()
+		l.m.log.Error("delivering a message panicked", "function", l.mem.f.Name, "pubsub", w.PubSub, "topic", w.Topic,
+			"panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		*err = fmt.Errorf("delivering a message of topic %s panicked: %v", w.Topic, p)
+	}
+}
