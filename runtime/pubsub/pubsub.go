@@ -45,7 +45,9 @@ var (
 )
 
 // Option changes how a message is published.
-type Option interface{ apply(m *component.Message) error }
+type Option interface {
+	apply(m *component.Message) error
+}
 
 type option func(m *component.Message) error
 
@@ -131,4 +133,3 @@ func encode(m *component.Message, v any) (err error) {
 	}
 	return err
 }
-
