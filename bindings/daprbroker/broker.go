@@ -2,7 +2,17 @@ package daprbroker
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cloudevents/sdk-go/v2/event"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/weftmesh/weft/bindings/components"
 	"github.com/weftmesh/weft/mesh/delivery"
@@ -12,19 +22,298 @@ import (
 type Options struct {
 	// PubSub carries the events.
 	PubSub *components.PubSub
-	// Local keeps what a pub/sub component cannot: events in a pause, dead
-	// letters, the identities of events for the dedup window, shared state. It
-	// is the engine's embedded broker.
+	// Local keeps what a pub/sub component cannot: events that were taken from
+	// it, dead letters, the identities of events for the dedup window, shared
+	// state. It is the engine's embedded broker, is used with the same names of
+	// queues, and stays open when the Broker closes.
 	Local delivery.Broker
-	// Namespace and Mesh name topics.
+	// Namespace and Mesh name topics: DNS labels.
 	Namespace, Mesh string
 	// Logger; slog.Default() if nil.
 	Logger *slog.Logger
 }
 
-// Limits says in plain words which of the Broker's promises the component of
-// that type does not keep, one each; none if it keeps all.
-func Limits(componentType string) []string { return nil }
+// Broker implements delivery.Broker on a pub/sub component.
+type Broker struct {
+	name, typ       string // of the component
+	namespace, mesh string
+	engine          string // tells this engine from others that use the component
+	traits          traits
+	open            connector
+	local           delivery.Broker
+	log             *slog.Logger
+	quiet           quiet
+	publisher       *publisher
+	// waiters are publishes that wait for their event to be stored, by copy,
+	// where the component lives in this process.
+	waiters sync.Map
 
-// Open returns a Broker on a pub/sub component.
-func Open(ctx context.Context, o Options) (delivery.Broker, error) { return nil, nil }
+	// ctx ends when the Broker closes; done is closed then.
+	ctx    context.Context
+	cancel context.CancelFunc
+	done   <-chan struct{}
+
+	mu     sync.Mutex
+	queues map[string]*queue
+	closed bool
+	tasks  sync.WaitGroup
+
+	declaring sync.Mutex
+}
+
+var _ delivery.Broker = (*Broker)(nil)
+
+// fitter is a Local that tells whether it would ever take an event.
+type fitter interface{ Fits(e *event.Event) error }
+
+// Open returns a Broker on a pub/sub component. The component must be reachable.
+func Open(ctx context.Context, o Options) (delivery.Broker, error) {
+	if o.PubSub == nil || o.Local == nil {
+		return nil, errors.New("a broker on a pub/sub component needs the component and a local broker")
+	}
+	b, err := open(ctx, o, o.PubSub.Name, o.PubSub.Type, connectTo(o.PubSub))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+func open(ctx context.Context, o Options, name, typ string, c connector) (*Broker, error) {
+	if o.Namespace == "" || o.Mesh == "" {
+		return nil, errors.New("a broker on a pub/sub component needs a namespace and a mesh: they name topics")
+	}
+	b := &Broker{
+		name: name, typ: typ, namespace: o.Namespace, mesh: o.Mesh, traits: traitsOf(typ),
+		open: c, local: o.Local, log: o.Logger, queues: make(map[string]*queue),
+	}
+	if b.log == nil {
+		b.log = slog.Default()
+	}
+	b.ctx, b.cancel = context.WithCancel(context.Background())
+	b.done = b.ctx.Done()
+	var err error
+	if b.engine, err = engineID(ctx, o.Local.Shared()); err != nil {
+		return nil, fmt.Errorf("component %s (%s): %w", name, typ, err)
+	}
+	if b.publisher, err = newPublisher(ctx, b); err != nil {
+		b.cancel()
+		return nil, fmt.Errorf("component %s (%s): %w", name, typ, err)
+	}
+	return b, nil
+}
+
+// connect opens an instance of the component.
+func (b *Broker) connect(ctx context.Context, c connection) (*instance, error) {
+	if c.consumer == "" {
+		c.consumer = b.consumer("publisher")
+		if b.traits.exclusive {
+			c.consumer += "_" + b.engine + "_" + rand.Text()[:8]
+		}
+	} else if b.traits.exclusive {
+		c.consumer += "_" + b.engine
+	}
+	return b.open(ctx, c)
+}
+
+// keyEngine is the key of Local's shared state under which the engine's id is.
+const keyEngine = "daprbroker.engine"
+
+// engineID is drawn at the first start and stays: a server may keep messages for
+// who was connected by a name.
+func engineID(ctx context.Context, s delivery.Shared) (string, error) {
+	fresh := strings.ToLower(rand.Text()[:10])
+	if s == nil {
+		return fresh, nil
+	}
+	for {
+		v, rev, err := s.Get(ctx, keyEngine)
+		if err != nil || len(v) > 0 {
+			return string(v), err
+		}
+		if ok, err := s.Put(ctx, keyEngine, []byte(fresh), rev); ok || err != nil {
+			return fresh, err
+		}
+	}
+}
+
+// topic of a queue. The names hold letters, digits, hyphens and dots, which all
+// components take; where a dot means something, to NATS, it parts what it parts
+// here.
+func (b *Broker) topic(queue string) string {
+	return "weft." + b.namespace + "." + b.mesh + "." + queue
+}
+
+// consumer is the name in which a queue's events are taken: the same for all
+// engines. It has no dots, which NATS forbids, and its parts no underscores.
+func (b *Broker) consumer(queue string) string {
+	return "weft_" + b.namespace + "_" + b.mesh + "_" + queue
+}
+
+// subscribed is the topic as it is subscribed to: MQTT names a group there.
+func (b *Broker) subscribed(topic string) string {
+	if b.traits.exclusive {
+		return "$share/weft/" + topic
+	}
+	return topic
+}
+
+// Declare implements delivery.Broker. A queue exists at the component's server
+// once it was declared, too.
+func (b *Broker) Declare(ctx context.Context, queues ...string) error {
+	b.declaring.Lock()
+	defer b.declaring.Unlock()
+	if b.ctx.Err() != nil {
+		return delivery.ErrClosed
+	}
+	if err := b.local.Declare(ctx, queues...); err != nil {
+		return err
+	}
+	var g errgroup.Group
+	g.SetLimit(8)
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(queues))) {
+		if _, err := b.queue(name); err == nil {
+			continue
+		}
+		g.Go(func() error {
+			q := newQueue(b, name)
+			if b.traits.standing || b.traits.inProcess {
+				if err := q.establish(ctx); err != nil {
+					return fmt.Errorf("queue %s: topic %s of component %s (%s): %w", name, q.topic, b.name, b.typ, err)
+				}
+			}
+			b.mu.Lock()
+			b.queues[name] = q
+			b.mu.Unlock()
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+func (b *Broker) queue(name string) (*queue, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if q := b.queues[name]; q != nil {
+		return q, nil
+	}
+	return nil, fmt.Errorf("queue %s: %w", name, delivery.ErrNotFound)
+}
+
+func (b *Broker) all() []*queue {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	qs := make([]*queue, 0, len(b.queues))
+	for _, q := range b.queues {
+		qs = append(qs, q)
+	}
+	return qs
+}
+
+// Publish implements delivery.Broker. It returns nil once the component says
+// that its server has the event; where the component lives in this process, once
+// Local has it.
+func (b *Broker) Publish(ctx context.Context, queue string, e *event.Event) error {
+	if b.ctx.Err() != nil {
+		return delivery.ErrClosed
+	}
+	q, err := b.queue(queue)
+	if err != nil {
+		return err
+	}
+	way, no, err := travelling(queue, e, time.Now())
+	if err != nil {
+		return err
+	}
+	if f, ok := b.local.(fitter); ok {
+		if err := f.Fits(way); err != nil {
+			return err
+		}
+	}
+	data, err := marshal(way)
+	if err != nil {
+		return err
+	}
+	if !b.traits.inProcess {
+		return b.publisher.publish(ctx, q.topic, data)
+	}
+	stored := make(chan error, 1)
+	b.waiters.Store(no, stored)
+	defer b.waiters.Delete(no)
+	if err := b.publisher.publish(ctx, q.topic, data); err != nil {
+		return err
+	}
+	select {
+	case err := <-stored:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-b.done:
+		return delivery.ErrClosed
+	}
+}
+
+// Stats implements delivery.Broker: it counts what is in Local. What waits in
+// the component is not known; up to 64 events are taken ahead, so that Waiting
+// tells an empty queue from one that is not while a dispatcher is subscribed.
+func (b *Broker) Stats(ctx context.Context, queue string) (delivery.Stats, error) {
+	if _, err := b.queue(queue); err != nil {
+		return delivery.Stats{}, err
+	}
+	return b.local.Stats(ctx, queue)
+}
+
+// DeadLetters implements delivery.Broker: they are Local's.
+func (b *Broker) DeadLetters() delivery.DeadLetters { return b.local.DeadLetters() }
+
+// Shared implements delivery.Broker: the dispatchers of one engine share state,
+// those of several do not.
+func (b *Broker) Shared() delivery.Shared { return b.local.Shared() }
+
+// background runs fn until the Broker closes, which waits for it; false if it
+// has.
+func (b *Broker) background(fn func()) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return false
+	}
+	b.tasks.Go(fn)
+	return true
+}
+
+// Close implements delivery.Broker. What was taken from the component stays in
+// Local, what was not goes back.
+func (b *Broker) Close() error {
+	b.mu.Lock()
+	was := b.closed
+	b.closed = true
+	b.mu.Unlock()
+	if was {
+		b.tasks.Wait()
+		return nil
+	}
+	b.cancel()
+	b.tasks.Wait()
+	b.publisher.close()
+	return nil
+}
+
+// quiet keeps a message from filling the log: each at most once a minute.
+type quiet struct {
+	mu   sync.Mutex
+	last map[string]time.Time
+}
+
+func (q *quiet) allow(key string) bool {
+	now := time.Now()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if t, ok := q.last[key]; ok && now.Sub(t) < time.Minute {
+		return false
+	}
+	if q.last == nil {
+		q.last = make(map[string]time.Time)
+	}
+	q.last[key] = now
+	return true
+}

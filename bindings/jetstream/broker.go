@@ -150,7 +150,7 @@ func (b *Broker) declare(ctx context.Context, name string) (*queue, error) {
 		q.consumer, err = stream.CreateOrUpdateConsumer(ctx, js.ConsumerConfig{
 			Durable:       consumerName,
 			AckPolicy:     js.AckExplicitPolicy,
-			AckWait:       b.opts.ackWait,
+			AckWait:       b.opts.AckWait,
 			MaxDeliver:    -1,
 			MaxAckPending: -1,
 			DeliverPolicy: js.DeliverAllPolicy,

@@ -16,7 +16,7 @@ var embedded = brokertest.Suite{
 	Open: func(ctx context.Context, place string, o brokertest.Options) (delivery.Broker, error) {
 		return Start(ctx, Options{
 			Dir: place, Namespace: "default", Mesh: "shop",
-			MaxBytes: o.MaxBytes, ackWait: o.AckWait,
+			MaxBytes: o.MaxBytes, AckWait: o.AckWait,
 			Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		})
 	},

@@ -41,8 +41,9 @@ type Options struct {
 	Replicas int
 	// Logger; slog.Default() if nil.
 	Logger *slog.Logger
-
-	ackWait time.Duration // shortened by tests
+	// AckWait is after how long an event in hand comes again of which nothing is
+	// heard; three times delivery.ProgressInterval if zero. Shorter is for tests.
+	AckWait time.Duration
 }
 
 // embeddedDedupWindow is Start's default. Ids are most of what a busy mesh costs
@@ -80,8 +81,8 @@ func (o Options) withDefaults() (Options, error) {
 	if o.MaxEvent <= 0 {
 		o.MaxEvent = defaultMaxEvent
 	}
-	if o.ackWait <= 0 {
-		o.ackWait = ackWait
+	if o.AckWait <= 0 {
+		o.AckWait = ackWait
 	}
 	if o.Replicas <= 0 {
 		o.Replicas = 1

@@ -47,6 +47,16 @@ const (
 	deadRoom = 3*maxDeadError + 4<<10
 )
 
+// Fits returns delivery.ErrTooLarge for an event that Publish would never take.
+func (b *Broker) Fits(e *event.Event) error {
+	msg, err := toMessage("", e, 1)
+	if err != nil {
+		return err
+	}
+	msg.Header[headerMsgID] = []string{key{}.String()}
+	return b.fits(msg)
+}
+
 // fits refuses an event that could not become a dead letter if it had to.
 func (b *Broker) fits(m *nats.Msg) error {
 	header := len("NATS/1.0\r\n\r\n")

@@ -1,0 +1,91 @@
+package daprbroker
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+const (
+	// ahead is how many events of a queue are taken from the component before a
+	// dispatcher asks for them: enough for it never to wait for the next, few
+	// enough for other engines to have theirs, and for a kill to hold up little.
+	ahead = 64
+	// roomCheck is how often room is looked for while there is none, in case
+	// the news of it was missed.
+	roomCheck = 250 * time.Millisecond
+)
+
+// room says how many events more may be taken from the component into Local.
+// What waits in Local is asked for now and then, not counted: an event that
+// Local knows already does not add to it.
+type room struct {
+	waiting func(context.Context) (int, error) // in Local
+
+	mu   sync.Mutex
+	left int
+	open bool
+	more chan struct{} // closed when something changed
+}
+
+func newRoom(waiting func(context.Context) (int, error)) *room {
+	return &room{waiting: waiting, more: make(chan struct{})}
+}
+
+// take waits until there is room for one event and takes it.
+func (r *room) take(ctx context.Context) error {
+	for {
+		more, ok := r.try(ctx)
+		if ok {
+			return nil
+		}
+		timer := time.NewTimer(roomCheck)
+		select {
+		case <-more:
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+		timer.Stop()
+	}
+}
+
+func (r *room) try(ctx context.Context) (more <-chan struct{}, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.open && r.left == 0 && ctx.Err() == nil {
+		if n, err := r.waiting(ctx); err == nil {
+			r.left = max(0, ahead-n)
+		}
+	}
+	if r.open && r.left > 0 && ctx.Err() == nil {
+		r.left--
+		return nil, true
+	}
+	return r.more, false
+}
+
+// changed says that events left Local's queue for a dispatcher.
+func (r *room) changed() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tell()
+}
+
+// set opens or shuts the room: nobody takes events ahead while no dispatcher
+// takes any.
+func (r *room) set(open bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.open = open
+	r.left = 0
+	r.tell()
+}
+
+func (r *room) tell() {
+	if r.left == 0 {
+		close(r.more)
+		r.more = make(chan struct{})
+	}
+}

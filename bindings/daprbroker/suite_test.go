@@ -1,0 +1,105 @@
+package daprbroker_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/weftmesh/weft/api/v1beta1"
+	"github.com/weftmesh/weft/bindings/components"
+	"github.com/weftmesh/weft/bindings/daprbroker"
+	"github.com/weftmesh/weft/bindings/jetstream"
+	"github.com/weftmesh/weft/mesh"
+	"github.com/weftmesh/weft/mesh/delivery"
+	"github.com/weftmesh/weft/mesh/delivery/brokertest"
+)
+
+// engine is what an engine has of a Broker on a component, in one.
+type engine struct {
+	delivery.Broker
+	set   *components.Set
+	local *jetstream.Server
+}
+
+func (e *engine) Close() error {
+	return errors.Join(e.Broker.Close(), e.set.Close(), e.local.Close())
+}
+
+// component declares a pub/sub component.
+type component struct {
+	typ      string
+	metadata map[string]string
+}
+
+// logTo takes logs: WEFT_TEST_LOG=1 shows them.
+func logTo() *slog.Logger {
+	if os.Getenv("WEFT_TEST_LOG") != "" {
+		return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	return slog.New(slog.NewTextHandler(io.Discard, nil))
+}
+
+// open starts an engine's brokers on a directory. Engines whose mesh has the
+// same name share topics.
+func open(ctx context.Context, dir, meshName string, c component, o brokertest.Options) (*engine, error) {
+	e := &engine{}
+	bus := v1beta1.Component{Name: "bus", Type: c.typ, Version: "v1"}
+	for name, value := range c.metadata {
+		bus.Metadata = append(bus.Metadata, v1beta1.ComponentMetadata{Name: name, Value: value})
+	}
+	var err error
+	e.local, err = jetstream.Start(ctx, jetstream.Options{
+		Dir: filepath.Join(dir, "jetstream"), Namespace: "default", Mesh: meshName, MaxBytes: o.MaxBytes, AckWait: o.AckWait, Logger: logTo(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.set, err = components.Open(ctx, components.Config{
+		Plan: &mesh.Plan{
+			Name: meshName, Namespace: "default", Broker: "bus", Components: map[string]v1beta1.Component{"bus": bus},
+		},
+		Dir: filepath.Join(dir, "components"), Base: dir, Logger: logTo(),
+	})
+	if err != nil {
+		return nil, errors.Join(err, e.local.Close())
+	}
+	e.Broker, err = daprbroker.Open(ctx, daprbroker.Options{
+		PubSub: e.set.PubSub("bus"), Local: e.local, Namespace: "default", Mesh: meshName, Logger: logTo(),
+	})
+	if err != nil {
+		return nil, errors.Join(err, e.set.Close(), e.local.Close())
+	}
+	return e, nil
+}
+
+// meshOf names a mesh after a directory, so that each test has topics of its
+// own on a shared server.
+func meshOf(dir string) string {
+	sum := sha256.Sum256([]byte(dir))
+	return "m" + hex.EncodeToString(sum[:6])
+}
+
+// suite of a component, which place makes ready.
+func suite(c func(place string, o brokertest.Options) component) brokertest.Suite {
+	return brokertest.Suite{
+		Place: func(t *testing.T) string { return t.TempDir() },
+		Open: func(ctx context.Context, place string, o brokertest.Options) (delivery.Broker, error) {
+			return open(ctx, place, meshOf(place), c(place, o), o)
+		},
+	}
+}
+
+var inMemory = suite(func(string, brokertest.Options) component { return component{typ: "pubsub.in-memory"} })
+
+func TestMain(m *testing.M) {
+	brokertest.Child(inMemory)
+	os.Exit(m.Run())
+}
+
+func TestInMemory(t *testing.T) { brokertest.Run(t, inMemory) }
