@@ -17,6 +17,8 @@ type instance struct {
 	held int
 	// connect opens another instance of a pub/sub component, as a consumer.
 	connect connect
+	// own opens one for a user with metadata of its own.
+	own openOwn
 }
 
 // share takes hold of the instance for another set, unless it is closed.
