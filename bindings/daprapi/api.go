@@ -28,6 +28,9 @@ type Config struct {
 	// Caller finds the function whose token it is, a function of Plan. It
 	// compares in constant time.
 	Caller func(token string) (*mesh.Function, bool)
+	// MaxBody bounds in bytes what a function may answer to InvokeService;
+	// DefaultMaxBody if zero.
+	MaxBody int
 	// Version that the metadata API tells.
 	Version string
 	// Logger; slog.Default() if nil.
@@ -42,6 +45,7 @@ type API struct {
 	topics    Topics
 	identify  func(token string) (*mesh.Function, bool)
 	version   string
+	maxBody   int
 	log       *slog.Logger
 	// callers by app id, with what each sees.
 	callers map[string]*caller
@@ -76,11 +80,14 @@ func New(cfg Config) (*API, error) {
 func newAPI(cfg Config, set opened) *API {
 	a := &API{
 		plan: cfg.Plan, functions: cfg.Functions, topics: cfg.Topics, identify: cfg.Caller,
-		version: cfg.Version, log: cfg.Logger,
+		version: cfg.Version, maxBody: cfg.MaxBody, log: cfg.Logger,
 		callers: make(map[string]*caller, len(cfg.Plan.Functions)),
 	}
 	if a.log == nil {
 		a.log = slog.Default()
+	}
+	if a.maxBody == 0 {
+		a.maxBody = DefaultMaxBody
 	}
 	for _, f := range cfg.Plan.Functions {
 		a.callers[f.Service] = newCaller(a, f, set)

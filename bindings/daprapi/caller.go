@@ -17,19 +17,32 @@ type caller struct {
 	api      *API
 	function *mesh.Function
 	states   map[string]*components.State
-	pubsubs  map[string]*components.PubSub
+	pubsubs  map[string]broker
 	outputs  map[string]*components.Output
 	secrets  map[string]*components.Secrets
+	// bindings are the names of those that it sees, of either direction.
+	bindings map[string]bool
+	infos    []components.Info
+	labels   labels
 }
 
 func newCaller(a *API, f *mesh.Function, set opened) *caller {
-	return &caller{
+	c := &caller{
 		api: a, function: f,
-		states:  visible(f.State, set.State),
-		pubsubs: visible(f.PubSubs, set.PubSub),
-		outputs: visible(f.Bindings, set.Output),
-		secrets: visible(f.SecretStores, set.Secrets),
+		states:   visible(f.State, set.State),
+		pubsubs:  make(map[string]broker, len(f.PubSubs)),
+		outputs:  visible(f.Bindings, set.Output),
+		secrets:  visible(f.SecretStores, set.Secrets),
+		bindings: make(map[string]bool, len(f.Bindings)),
 	}
+	for name, p := range visible(f.PubSubs, set.PubSub) {
+		c.pubsubs[name] = p
+	}
+	for _, name := range f.Bindings {
+		c.bindings[name] = set.Output(name) != nil || set.Input(name) != nil
+	}
+	c.infos = c.visibleInfos(set.Infos())
+	return c
 }
 
 // visible gives those of the names that are open: a component with ignoreErrors

@@ -61,13 +61,109 @@ func setRequest(req *state.SetRequest, item *commonv1.StateItem) error {
 			return err
 		}
 	}
-	if item.GetEtag() != nil {
-		req.ETag = &item.Etag.Value
-	}
-	if o := item.GetOptions(); o != nil {
-		req.Options = state.SetStateOption{Consistency: consistency(o.GetConsistency()), Concurrency: concurrency(o.GetConcurrency())}
-	}
+	req.ETag, req.Options = etag(item.GetEtag()), setOptions(item.GetOptions())
 	return nil
+}
+
+// GetBulkState of the gRPC API.
+func (front) GetBulkState(ctx context.Context, in *runtimev1.GetBulkStateRequest) (*runtimev1.GetBulkStateResponse, error) {
+	found, err := callerOf(ctx).bulkGetState(ctx, in.GetStoreName(), in.GetKeys(), in.GetMetadata(), int(in.GetParallelism()))
+	if err != nil {
+		return nil, err
+	}
+	resp := &runtimev1.GetBulkStateResponse{Items: make([]*runtimev1.BulkStateItem, len(found))}
+	for i := range found {
+		resp.Items[i] = &runtimev1.BulkStateItem{
+			Key: found[i].Key, Data: found[i].Data, Etag: deref(found[i].ETag), Error: found[i].Error, Metadata: found[i].Metadata,
+		}
+	}
+	return resp, nil
+}
+
+// DeleteState of the gRPC API.
+func (front) DeleteState(ctx context.Context, in *runtimev1.DeleteStateRequest) (*emptypb.Empty, error) {
+	req := state.DeleteRequest{Key: in.GetKey(), Metadata: in.GetMetadata(), ETag: etag(in.GetEtag())}
+	if o := in.GetOptions(); o != nil {
+		req.Options = state.DeleteStateOption{Concurrency: concurrency(o.GetConcurrency()), Consistency: consistency(o.GetConsistency())}
+	}
+	if err := callerOf(ctx).deleteState(ctx, in.GetStoreName(), &req); err != nil {
+		return nil, err
+	}
+	return empty, nil
+}
+
+// DeleteBulkState of the gRPC API.
+func (front) DeleteBulkState(ctx context.Context, in *runtimev1.DeleteBulkStateRequest) (*emptypb.Empty, error) {
+	reqs := make([]state.DeleteRequest, len(in.GetStates()))
+	for i, item := range in.GetStates() {
+		reqs[i] = deleteRequest(item)
+	}
+	if err := callerOf(ctx).bulkDeleteState(ctx, in.GetStoreName(), reqs); err != nil {
+		return nil, err
+	}
+	return empty, nil
+}
+
+// ExecuteStateTransaction of the gRPC API.
+func (front) ExecuteStateTransaction(ctx context.Context, in *runtimev1.ExecuteStateTransactionRequest) (*emptypb.Empty, error) {
+	ops := make([]operation, len(in.GetOperations()))
+	for i, op := range in.GetOperations() {
+		item := op.GetRequest()
+		ops[i].kind = op.GetOperationType()
+		switch state.OperationType(ops[i].kind) {
+		case state.OperationUpsert:
+			// In a transaction the value is bytes whatever its metadata says.
+			ops[i].set = state.SetRequest{
+				Key: item.GetKey(), Value: item.GetValue(), Metadata: item.GetMetadata(), ETag: etag(item.GetEtag()), Options: setOptions(item.GetOptions()),
+			}
+		case state.OperationDelete:
+			ops[i].delete = deleteRequest(item)
+		}
+	}
+	if err := callerOf(ctx).transact(ctx, in.GetStoreName(), ops, in.GetMetadata()); err != nil {
+		return nil, err
+	}
+	return empty, nil
+}
+
+// QueryStateAlpha1 of the gRPC API.
+func (front) QueryStateAlpha1(ctx context.Context, in *runtimev1.QueryStateRequest) (*runtimev1.QueryStateResponse, error) {
+	found, err := callerOf(ctx).queryState(ctx, in.GetStoreName(), in.GetQuery(), in.GetMetadata())
+	if err != nil {
+		return nil, err
+	}
+	if len(found.Results) == 0 {
+		return &runtimev1.QueryStateResponse{}, nil
+	}
+	resp := &runtimev1.QueryStateResponse{Results: make([]*runtimev1.QueryStateItem, len(found.Results)), Token: found.Token, Metadata: found.Metadata}
+	for i := range found.Results {
+		r := &found.Results[i]
+		resp.Results[i] = &runtimev1.QueryStateItem{Key: r.Key, Data: r.Data, Etag: deref(r.ETag), Error: r.Error}
+	}
+	return resp, nil
+}
+
+func deleteRequest(item *commonv1.StateItem) state.DeleteRequest {
+	req := state.DeleteRequest{Key: item.GetKey(), Metadata: item.GetMetadata(), ETag: etag(item.GetEtag())}
+	if o := item.GetOptions(); o != nil {
+		req.Options = state.DeleteStateOption{Concurrency: concurrency(o.GetConcurrency()), Consistency: consistency(o.GetConsistency())}
+	}
+	return req
+}
+
+func setOptions(o *commonv1.StateOptions) state.SetStateOption {
+	if o == nil {
+		return state.SetStateOption{}
+	}
+	return state.SetStateOption{Concurrency: concurrency(o.GetConcurrency()), Consistency: consistency(o.GetConsistency())}
+}
+
+// etag of a request; one without etag has none, an empty one is an etag.
+func etag(e *commonv1.Etag) *string {
+	if e == nil {
+		return nil
+	}
+	return &e.Value
 }
 
 func consistency(c commonv1.StateOptions_StateConsistency) string {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net"
-	"net/http"
 	"runtime/debug"
 	"time"
 
@@ -49,6 +48,7 @@ func NewServer(use func() (api *API, release func()), opts ...Option) *Server {
 		grpc.MaxSendMsgSize(s.maxBody),
 		grpc.UnaryInterceptor(s.unary),
 		grpc.StreamInterceptor(s.stream),
+		grpc.UnknownServiceHandler(unknownService),
 		// Clients may ping as they may with daprd; the server itself does not:
 		// both ends are on one machine.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 8 * time.Second, PermitWithoutStream: true}),
@@ -101,7 +101,8 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 			resp, err = nil, s.panicked(info.FullMethod, v)
 		}
 	}()
-	return handler(ctx2, req)
+	resp, err = handler(ctx2, req)
+	return resp, explain(info.FullMethod, err)
 }
 
 func (s *Server) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
@@ -115,7 +116,7 @@ func (s *Server) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerIn
 			err = s.panicked(info.FullMethod, v)
 		}
 	}()
-	return handler(srv, &stream{ServerStream: ss, ctx: ctx})
+	return explain(info.FullMethod, handler(srv, &stream{ServerStream: ss, ctx: ctx}))
 }
 
 // stream is a stream whose context knows who calls.
@@ -136,9 +137,6 @@ func (s *Server) panicked(method string, v any) error {
 // ServeGRPC serves gRPC on l until Shutdown. It may be called for several
 // listeners.
 func (s *Server) ServeGRPC(l net.Listener) error { return s.grpc.Serve(l) }
-
-// Handler serves /v1.0/...
-func (s *Server) Handler() http.Handler { return http.NotFoundHandler() }
 
 // Shutdown lets calls under way finish until ctx ends.
 func (s *Server) Shutdown(ctx context.Context) error {
