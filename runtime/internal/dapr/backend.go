@@ -2,7 +2,9 @@ package dapr
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -18,8 +20,9 @@ const parallel = 16
 
 // Backend is a Dapr API.
 type Backend struct {
-	conn *grpc.ClientConn
-	sdk  client.Client
+	conn  *grpc.ClientConn
+	sdk   client.Client
+	kinds kinds
 }
 
 var _ component.Backend = (*Backend)(nil)
@@ -65,18 +68,28 @@ func record(key string, value []byte, etag string) component.Record {
 // Apply makes one write with SaveState or DeleteState, and several with
 // ExecuteStateTransaction.
 func (b *Backend) Apply(ctx context.Context, store string, writes []component.Write) error {
-	switch len(writes) {
-	case 0:
-		return nil
-	case 1:
-		return b.applyOne(ctx, store, writes[0])
+	creates := slices.ContainsFunc(writes, func(w component.Write) bool { return w.Create })
+	redis := creates && b.redis(ctx, store)
+	err := b.apply(ctx, store, writes, redis)
+	if redis && errors.Is(err, component.ErrConflict) {
+		b.forget()
 	}
+	return err
+}
+
+func (b *Backend) apply(ctx context.Context, store string, writes []component.Write, redis bool) error {
 	ops := make([]*client.StateOperation, len(writes))
 	for i, w := range writes {
-		ops[i] = &client.StateOperation{Type: client.StateOperationTypeUpsert, Item: item(w)}
+		ops[i] = &client.StateOperation{Type: client.StateOperationTypeUpsert, Item: item(w, redis)}
 		if w.Delete {
 			ops[i].Type = client.StateOperationTypeDelete
 		}
+	}
+	switch len(ops) {
+	case 0:
+		return nil
+	case 1:
+		return b.one(ctx, store, ops[0])
 	}
 	if err := b.sdk.ExecuteStateTransaction(ctx, store, nil, ops); err != nil {
 		return stateError(store, fmt.Sprintf("transaction of %d writes", len(writes)), err)
@@ -84,31 +97,35 @@ func (b *Backend) Apply(ctx context.Context, store string, writes []component.Wr
 	return nil
 }
 
-func (b *Backend) applyOne(ctx context.Context, store string, w component.Write) error {
-	i := item(w)
-	if w.Delete {
-		if err := b.sdk.DeleteStateWithETag(ctx, store, w.Key, i.Etag, nil, i.Options); err != nil {
-			return stateError(store, "delete "+strconv.Quote(w.Key), err)
-		}
-		return nil
+func (b *Backend) one(ctx context.Context, store string, op *client.StateOperation) error {
+	what, i := "set ", op.Item
+	var err error
+	if op.Type == client.StateOperationTypeDelete {
+		what = "delete "
+		err = b.sdk.DeleteStateWithETag(ctx, store, i.Key, i.Etag, nil, i.Options)
+	} else {
+		err = b.sdk.SaveBulkState(ctx, store, i)
 	}
-	if err := b.sdk.SaveBulkState(ctx, store, i); err != nil {
-		return stateError(store, "set "+strconv.Quote(w.Key), err)
+	if err != nil {
+		return stateError(store, what+strconv.Quote(i.Key), err)
 	}
 	return nil
 }
 
 // item of a write. An etag goes without a concurrency mode: with last-write,
-// state.redis does not compare it, and with first-write it takes no write
-// without an etag afterwards.
-func item(w component.Write) *client.SetStateItem {
+// state.redis does not compare it.
+func item(w component.Write, redis bool) *client.SetStateItem {
 	i := &client.SetStateItem{
 		Key: w.Key, Value: w.Value,
 		Options: &client.StateOptions{Consistency: client.StateConsistencyStrong, Concurrency: client.StateConcurrencyLastWrite},
 	}
+	etag := w.ETag
+	if w.Create && redis {
+		etag = absent
+	}
 	switch {
-	case w.ETag != "":
-		i.Etag = &client.ETag{Value: w.ETag}
+	case etag != "":
+		i.Etag = &client.ETag{Value: etag}
 		i.Options.Concurrency = client.StateConcurrencyUndefined
 	case w.Create:
 		i.Options.Concurrency = client.StateConcurrencyFirstWrite
