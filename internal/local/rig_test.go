@@ -20,15 +20,15 @@ import (
 	"github.com/weftmesh/weft/internal/adminapi"
 )
 
-// stepBinary is the function of the tests.
-var stepBinary string
+// binaries holds the functions of the tests, stepBinary the one that most use.
+var binaries, stepBinary string
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "weft-local-*")
 	if err != nil {
 		panic(err)
 	}
-	stepBinary = filepath.Join(dir, "step")
+	binaries, stepBinary = dir, filepath.Join(dir, "step")
 	if out, err := exec.Command("go", "build", "-o", stepBinary, "./testdata/step").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "building the test's function: %v\n%s", err, out)
 		os.Exit(1)
@@ -36,6 +36,19 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	_ = os.RemoveAll(dir)
 	os.Exit(code)
+}
+
+// build makes a function of testdata, once, and returns its program.
+func build(t *testing.T, name string) string {
+	t.Helper()
+	binary := filepath.Join(binaries, name)
+	if _, err := os.Stat(binary); err == nil {
+		return binary
+	}
+	if out, err := exec.Command("go", "build", "-o", binary, "./testdata/"+name).CombinedOutput(); err != nil {
+		t.Fatalf("building %s: %v\n%s", name, err, out)
+	}
+	return binary
 }
 
 // hookCall is a call that a function tells the test of.
