@@ -36,7 +36,7 @@ type idle struct {
 // kinds of cold start take turns, so that both see the same machine.
 func coldAndIdle(ctx context.Context, b *bench) (c cold, i idle, ready time.Duration, err error) {
 	helloDir := filepath.Join(b.dir, "hello")
-	if err := engine.Mesh(filepath.Join(b.root, "hack", "bench", "hello"), helloDir, false); err != nil {
+	if err := engine.Mesh(filepath.Join(b.root, "hack", "bench", "hello"), helloDir, engine.Sample{}); err != nil {
 		return c, i, 0, err
 	}
 	hello, err := engine.Start(ctx, engine.Config{Bin: b.bin, Dir: helloDir})

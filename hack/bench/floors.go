@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/weftmesh/weft/hack/internal/effects"
 	"github.com/weftmesh/weft/hack/internal/load"
 )
 
@@ -98,19 +99,21 @@ func measureFloors(ctx context.Context, b *bench, rate float64) (floors, error) 
 }
 
 func measureServices(ctx context.Context, b *bench, bin string, rate float64) (s services, err error) {
-	var next string
+	box, err := effects.Open()
+	if err != nil {
+		return s, err
+	}
+	defer func() { err = errors.Join(err, box.Close()) }()
+	next := box.Addr
 	for _, part := range []string{"notify", "validate", "ingest"} {
-		args := []string{part, "file:" + filepath.Join(b.dir, "floor-"+part+".ledger")}
-		if next != "" {
-			args = append(args, "http://"+next+"/orders")
-		}
-		c, err := startChild(bin, args...)
+		c, err := startChild(bin, part, next)
 		if err != nil {
 			return s, err
 		}
 		defer func() { err = errors.Join(err, c.stop()) }()
-		next = c.addr
+		next = "http://" + c.addr + "/orders"
 	}
+	next = strings.TrimSuffix(strings.TrimPrefix(next, "http://"), "/orders")
 	run := 0
 	try := func(ctx context.Context, rate float64, count int) (orders, error) {
 		run++
@@ -157,7 +160,7 @@ func direct(ctx context.Context, c load.Config) (orders, error) {
 }
 
 func measureHTTP(ctx context.Context, b *bench, bin string, rate float64) (latency, error) {
-	c, err := startChild(bin, "hello", "-")
+	c, err := startChild(bin, "hello")
 	if err != nil {
 		return latency{}, err
 	}
@@ -169,7 +172,7 @@ func measureStart(ctx context.Context, b *bench, bin string) (latency, error) {
 	var took []time.Duration
 	for range b.coldRounds {
 		start := time.Now()
-		c, err := startChild(bin, "hello", "-")
+		c, err := startChild(bin, "hello")
 		if err != nil {
 			return latency{}, err
 		}

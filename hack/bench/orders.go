@@ -4,14 +4,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
 
+	"github.com/weftmesh/weft/hack/internal/effects"
 	"github.com/weftmesh/weft/hack/internal/engine"
 	"github.com/weftmesh/weft/hack/internal/load"
-	"github.com/weftmesh/weft/samples/ledger"
-	"github.com/weftmesh/weft/samples/order-processing/shop"
 )
 
 // orders is the result of a run of orders through the mesh.
@@ -32,98 +32,36 @@ type orders struct {
 // drainTime is how long after the last answer effects are waited for.
 const drainTime = 60 * time.Second
 
-// plenty is in stock, so that no run sells out.
-const plenty = 1 << 40
-
-// outbox follows the ledger in which notifyUser's effects appear.
-type outbox struct {
-	file   *ledger.File
-	prefix string
-	sent   []time.Time // by order number
-	total  int
-	twice  int
-}
-
-func openOutbox(dir string) (*outbox, error) {
-	o := &outbox{}
-	var err error
-	o.file, err = ledger.Open(filepath.Join(dir, ".weft", "outbox.ledger"), o.apply)
-	return o, err
-}
-
-func (o *outbox) apply(r ledger.Record) error {
-	n, ok := load.Number(o.prefix, r.Key)
-	if !ok || n >= len(o.sent) {
-		return nil
-	}
-	if !o.sent[n].IsZero() {
-		o.twice++
-		return nil
-	}
-	o.sent[n] = r.Time
-	o.total++
-	return nil
-}
-
-// expect starts the count of another run, whose ids begin with prefix.
-func (o *outbox) expect(prefix string, count int) {
-	o.prefix, o.sent, o.total, o.twice = prefix, make([]time.Time, count), 0, 0
-}
-
-// await reads until want effects are there, or the time is over.
-func (o *outbox) await(ctx context.Context, want int, most time.Duration, every time.Duration) error {
-	deadline := time.Now().Add(most)
-	for {
-		if err := o.file.Update(func(*ledger.Tx) error { return nil }); err != nil {
-			return err
-		}
-		if o.total >= want || time.Now().After(deadline) {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(every):
-		}
-	}
-}
-
-// fixture is an engine on the order mesh, and its effects.
+// fixture is an engine on the order mesh, and the server that takes its mail.
 type fixture struct {
 	*engine.Engine
-	box  *outbox
+	box  *effects.Box
 	runs int
 }
 
 // startOrders starts an engine on a copy of the order mesh in dir.
-func startOrders(ctx context.Context, b *bench, dir string, zero bool) (*fixture, error) {
-	if err := engine.Mesh(filepath.Join(b.root, "samples", "order-processing"), dir, zero); err != nil {
+func startOrders(ctx context.Context, b *bench, dir string, zero bool) (_ *fixture, err error) {
+	f := new(fixture)
+	if f.box, err = effects.Open(); err != nil {
 		return nil, err
 	}
-	stock, err := shop.OpenStock("file:"+filepath.Join(dir, ".weft", "orders.ledger"), map[string]int{"tea-100": plenty})
-	if err != nil {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, f.box.Close())
+		}
+	}()
+	if err := engine.Mesh(filepath.Join(b.root, "samples", "order-processing"), dir, engine.Sample{Zero: zero, Mail: f.box.Addr}); err != nil {
 		return nil, err
 	}
-	if err := stock.Close(); err != nil {
-		return nil, err
-	}
-	e, err := engine.Start(ctx, engine.Config{Bin: b.bin, Dir: dir})
-	if err != nil {
-		return nil, err
-	}
-	box, err := openOutbox(dir)
-	if err != nil {
-		e.Kill()
-		return nil, err
-	}
-	return &fixture{Engine: e, box: box}, nil
+	f.Engine, err = engine.Start(ctx, engine.Config{Bin: b.bin, Dir: dir})
+	return f, err
 }
 
 // run sends count orders at rate (0: at once) and waits for their effects.
 func (f *fixture) run(ctx context.Context, rate float64, count int) (orders, error) {
 	f.runs++
 	prefix := fmt.Sprintf("bench%d-%03d-", f.PID(), f.runs)
-	f.box.expect(prefix, count)
+	before, twice := f.box.Orders()
 	sent, err := load.Run(ctx, load.Config{Addr: f.Addr(), Rate: rate, Count: count, Prefix: prefix})
 	if err != nil {
 		return orders{}, err
@@ -136,26 +74,39 @@ func (f *fixture) run(ctx context.Context, rate float64, count int) (orders, err
 			accept = append(accept, s.Took)
 		}
 	}
-	if err := f.box.await(ctx, o.Accepted, drainTime, 50*time.Millisecond); err != nil {
+	if err := f.await(ctx, before+o.Accepted); err != nil {
 		return orders{}, err
 	}
 	for n, s := range sent {
-		switch done := f.box.sent[n]; {
+		switch mail := f.box.About(load.ID(prefix, n)); {
 		case !s.Accepted():
-		case done.IsZero():
+		case mail.Count == 0:
 			o.Lost++
 		default:
 			o.Completed++
-			through = append(through, done.Round(0).Sub(s.Due.Round(0)))
+			through = append(through, mail.First.Sub(s.Due))
 		}
 	}
-	o.Doubled = f.box.twice
+	_, now := f.box.Orders()
+	o.Doubled = now - twice
 	o.Accept, o.EndToEnd = summarize(accept), summarize(through)
 	return o, nil
 }
 
-// close stops the engine.
-func (f *fixture) close() error {
-	_ = f.box.file.Close() // it was only read
-	return f.Stop()
+// await waits until there is mail about want orders, or the time is over.
+func (f *fixture) await(ctx context.Context, want int) error {
+	deadline := time.Now().Add(drainTime)
+	for {
+		if n, _ := f.box.Orders(); n >= want || time.Now().After(deadline) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }
+
+// close stops the engine.
+func (f *fixture) close() error { return errors.Join(f.Stop(), f.box.Close()) }

@@ -58,7 +58,7 @@ func run(ctx context.Context) (err error) {
 			return fmt.Errorf("round %d (seed %d): %w\n%s", n+1, *seed, err, p.engine.Output())
 		}
 	}
-	fmt.Printf("ok: %d orders accepted, %d with their effect, %d dead letters, stock reserved once for each\n",
-		p.accepted, p.effects, p.dead)
+	fmt.Printf("ok: %d orders accepted, %d with their mail, %d dead letters, stock reserved once for each; %d mails came again after %d kills of what sends them\n",
+		p.accepted, p.effects, p.dead, p.repeats, p.senders)
 	return nil
 }

@@ -13,9 +13,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/weftmesh/weft/hack/internal/effects"
 	"github.com/weftmesh/weft/hack/internal/engine"
 	"github.com/weftmesh/weft/hack/internal/load"
-	"github.com/weftmesh/weft/samples/ledger"
 	"github.com/weftmesh/weft/samples/order-processing/shop"
 )
 
@@ -26,28 +26,34 @@ const (
 	poll       = 20 * time.Millisecond
 )
 
-// opening is what is in stock of the item that the load orders.
-const opening = 1_000_000_000
+// article is what the load orders, one piece each.
+const article = "tea-100"
 
 // proof is an engine under load, and the books that are kept of it.
 type proof struct {
 	config engine.Config
 	engine *engine.Engine
 	rng    *rand.Rand
-	// reserved and mailed count the records of each order.
-	reserved, mailed map[string]int
-	stock, outbox    *ledger.File
-	taken            int
-	// accepted, effects and dead are sums over all rounds.
-	accepted, effects, dead int
+	box    box
+	// sent are the ids of all orders.
+	sent []string
+	// senders counts the killed processes that send mail: only these may leave
+	// mail that comes again.
+	senders int
+	// accepted, effects, dead and repeats are sums over all rounds.
+	accepted, effects, dead, repeats int
 }
 
-func newProof(ctx context.Context, dir string, rng *rand.Rand) (*proof, error) {
+// box is what the proof needs of an effects.Box.
+type box interface {
+	About(orderID string) effects.Mail
+	Orders() (orders, repeats int)
+	Close() error
+}
+
+func newProof(ctx context.Context, dir string, rng *rand.Rand) (_ *proof, err error) {
 	root, err := engine.Root()
 	if err != nil {
-		return nil, err
-	}
-	if err := engine.Mesh(filepath.Join(root, "samples", "order-processing"), dir, false); err != nil {
 		return nil, err
 	}
 	// The gateway keeps its address over restarts, as clients expect.
@@ -55,24 +61,20 @@ func newProof(ctx context.Context, dir string, rng *rand.Rand) (*proof, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &proof{
-		config:   engine.Config{Bin: filepath.Join(root, "bin", "weft"), Dir: dir, HTTP: addr},
-		rng:      rng,
-		reserved: make(map[string]int), mailed: make(map[string]int),
-	}
-	data := filepath.Join(dir, ".weft")
-	url := "file:" + filepath.Join(data, "orders.ledger")
-	s, err := shop.OpenStock(url, map[string]int{"tea-100": opening})
+	mail, err := effects.Open()
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Close(); err != nil {
-		return nil, err
-	}
-	if p.stock, err = ledger.Open(filepath.Join(data, "orders.ledger"), p.applyStock); err != nil {
-		return nil, err
-	}
-	if p.outbox, err = ledger.Open(filepath.Join(data, "outbox.ledger"), p.applyMail); err != nil {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, mail.Close())
+		}
+	}()
+	p := &proof{config: engine.Config{Bin: filepath.Join(root, "bin", "weft"), Dir: dir, HTTP: addr}, rng: rng, box: mail}
+	err = engine.Mesh(filepath.Join(root, "samples", "order-processing"), dir, engine.Sample{
+		Mail: mail.Addr, Local: map[string]string{"books.yaml": effects.Function(root)},
+	})
+	if err != nil {
 		return nil, err
 	}
 	p.engine, err = engine.Start(ctx, p.config)
@@ -85,26 +87,6 @@ func freeAddr() (string, error) {
 		return "", err
 	}
 	return l.Addr().String(), l.Close()
-}
-
-func (p *proof) applyStock(r ledger.Record) error {
-	if r.Kind != shop.KindOrder {
-		return nil
-	}
-	var d shop.Decision
-	if err := r.Decode(&d); err != nil {
-		return err
-	}
-	p.reserved[r.Key]++
-	for _, c := range d.Checks {
-		p.taken += c.Requested
-	}
-	return nil
-}
-
-func (p *proof) applyMail(r ledger.Record) error {
-	p.mailed[r.Key]++
-	return nil
 }
 
 // round runs load, kills a process meanwhile, and balances the books.
@@ -132,6 +114,7 @@ func (p *proof) round(ctx context.Context, n int, rate float64, length time.Dura
 	}
 	var accepted []string
 	for i, o := range r.orders {
+		p.sent = append(p.sent, load.ID(prefix, i))
 		if o.Accepted() {
 			accepted = append(accepted, load.ID(prefix, i))
 		}
@@ -143,7 +126,7 @@ func (p *proof) round(ctx context.Context, n int, rate float64, length time.Dura
 	p.accepted += len(accepted)
 	fmt.Printf("round %3d: killed %-28s accepted %d, effects %d, dead letters %d, %.1f s\n",
 		n+1, killed, len(accepted), len(accepted)-dead, dead, time.Since(started).Seconds())
-	return p.balance()
+	return p.balance(ctx)
 }
 
 // kill waits, then kills one process at random; an engine is started again.
@@ -171,6 +154,9 @@ func (p *proof) kill(ctx context.Context, after time.Duration) (string, error) {
 	}
 	victim := all[p.rng.IntN(len(all))]
 	name := fmt.Sprintf("%s (%d)", victim.name, victim.pid)
+	if victim.pid == p.engine.PID() || victim.name == "notifyUser" {
+		p.senders++
+	}
 	if victim.pid != p.engine.PID() {
 		if err := syscall.Kill(victim.pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 			return name, err
@@ -214,12 +200,9 @@ func gone(ctx context.Context, pid int) error {
 func (p *proof) drain(ctx context.Context, accepted []string) (int, error) {
 	deadline := time.Now().Add(drainTime)
 	for {
-		if err := p.outbox.Update(func(*ledger.Tx) error { return nil }); err != nil {
-			return 0, err
-		}
 		var open []string
 		for _, id := range accepted {
-			if p.mailed[id] == 0 {
+			if p.box.About(id).Count == 0 {
 				open = append(open, id)
 			}
 		}
@@ -279,37 +262,36 @@ func (p *proof) deadLetters(ctx context.Context) (map[string]bool, error) {
 	return ids, nil
 }
 
-// balance reads both ledgers to their ends and holds them to their rules.
-func (p *proof) balance() error {
-	if err := p.stock.Update(func(*ledger.Tx) error { return nil }); err != nil {
+// balance reads what is filed and holds it to its rules.
+func (p *proof) balance(ctx context.Context) error {
+	b, err := effects.ReadBooks(ctx, p.config.HTTP, p.sent, []string{article})
+	if err != nil {
 		return err
 	}
-	return p.books()
+	return p.books(b)
 }
 
-// books must hold: at most one decision and one mail for an order, no mail
-// without a decision, and as many pieces taken as orders decided.
-func (p *proof) books() error {
-	for id, n := range p.reserved {
-		if n > 1 {
-			return fmt.Errorf("stock is reserved %d times for order %s", n, id)
+// books must hold: no mail about an order on which nothing is filed, mail twice
+// only where a process that sends was killed, and as many pieces gone as orders
+// are confirmed.
+func (p *proof) books(b effects.Books) error {
+	for _, id := range p.sent {
+		if _, filed := b.Orders[id]; !filed && p.box.About(id).Count > 0 {
+			return fmt.Errorf("a mail about order %s, on which nothing is filed", id)
 		}
 	}
-	for id, n := range p.mailed {
-		if n > 1 {
-			return fmt.Errorf("%d mails about order %s", n, id)
-		}
-		if p.reserved[id] != 1 {
-			return fmt.Errorf("a mail about order %s, which has no decision", id)
-		}
+	stranded, err := b.Balance(map[string]int{article: shop.OpeningStock(article)})
+	if err != nil {
+		return err
 	}
-	if p.taken != len(p.reserved) {
-		return fmt.Errorf("%d pieces are taken for %d orders of one", p.taken, len(p.reserved))
+	if len(stranded) > p.dead {
+		return fmt.Errorf("pieces are held for %d orders that are not decided, such as %s, and there are %d dead letters", len(stranded), stranded[0], p.dead)
 	}
-	p.effects = len(p.mailed)
+	p.effects, p.repeats = p.box.Orders()
+	if p.repeats > 0 && p.senders == 0 {
+		return fmt.Errorf("%d mails came again, and nothing that sends mail was killed", p.repeats)
+	}
 	return nil
 }
 
-func (p *proof) stop() error {
-	return errors.Join(p.stock.Close(), p.outbox.Close(), p.engine.Stop())
-}
+func (p *proof) stop() error { return errors.Join(p.engine.Stop(), p.box.Close()) }

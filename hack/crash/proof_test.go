@@ -5,27 +5,58 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"github.com/weftmesh/weft/hack/internal/effects"
+	"github.com/weftmesh/weft/samples/order-processing/shop"
 )
 
-// TestBalance proves that the proof can fail.
-func TestBalance(t *testing.T) {
+// mailed are mails by order id.
+type mailed map[string]int
+
+func (m mailed) About(id string) effects.Mail { return effects.Mail{Count: m[id]} }
+
+func (m mailed) Orders() (orders, repeats int) {
+	for _, n := range m {
+		repeats += n - 1
+	}
+	return len(m), repeats
+}
+
+func (mailed) Close() error { return nil }
+
+// TestBooks proves that the proof can fail.
+func TestBooks(t *testing.T) {
 	tests := map[string]struct {
-		reason           string
-		reserved, mailed map[string]int
-		taken            int
-		want             string // part of the error, "" for none
+		reason  string
+		filed   []string // confirmed orders of one piece
+		mailed  mailed
+		gone    int
+		held    []string // orders for which some of these are held
+		dead    int
+		senders int
+		want    string // part of the error, "" for none
 	}{
-		"even":         {"one of each", map[string]int{"a": 1, "b": 1}, map[string]int{"a": 1, "b": 1}, 2, ""},
-		"on its way":   {"decided, and the mail comes later", map[string]int{"a": 1}, nil, 1, ""},
-		"twice":        {"a second reservation", map[string]int{"a": 2}, nil, 2, "reserved 2 times for order a"},
-		"two mails":    {"a second mail", map[string]int{"a": 1}, map[string]int{"a": 2}, 1, "2 mails about order a"},
-		"from nowhere": {"a mail without a decision", nil, map[string]int{"a": 1}, 0, "no decision"},
-		"too much":     {"more taken than ordered", map[string]int{"a": 1}, nil, 2, "2 pieces are taken for 1 orders"},
+		"even":         {"one of each", []string{"a", "b"}, mailed{"a": 1, "b": 1}, 2, nil, 0, 0, ""},
+		"on its way":   {"decided, and the mail comes later", []string{"a"}, nil, 1, nil, 0, 0, ""},
+		"twice":        {"a second reservation", []string{"a"}, nil, 2, nil, 0, 0, "2 pieces are gone, 1 are sold"},
+		"two mails":    {"and nothing was killed that sends mail", []string{"a"}, mailed{"a": 2}, 1, nil, 0, 0, "1 mails came again"},
+		"killed":       {"between sending and noting it", []string{"a"}, mailed{"a": 2}, 1, nil, 0, 1, ""},
+		"from nowhere": {"a mail without a decision", nil, mailed{"a": 1}, 0, nil, 0, 0, "nothing is filed"},
+		"undecided":    {"held, and the order is nowhere", nil, nil, 1, []string{"a"}, 0, 0, "held for 1 orders"},
+		"given up":     {"held, and the order is a dead letter", nil, nil, 1, []string{"a"}, 1, 0, ""},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			p := &proof{reserved: tc.reserved, mailed: tc.mailed, taken: tc.taken}
-			err := p.books()
+			p := &proof{box: tc.mailed, sent: []string{"a", "b"}, dead: tc.dead, senders: tc.senders}
+			stock := shop.Stock{Available: shop.OpeningStock(article) - tc.gone, Held: make(map[string]int)}
+			for _, id := range tc.held {
+				stock.Held[id] = 1
+			}
+			b := effects.Books{Orders: make(map[string]shop.Decision), Stock: map[string]shop.Stock{article: stock}}
+			for _, id := range tc.filed {
+				b.Orders[id] = shop.Decision{OrderID: id, Valid: true, Checks: []shop.StockCheck{{SKU: article, Requested: 1}}}
+			}
+			err := p.books(b)
 			if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("%s: err = %v, want %q", tc.reason, err, tc.want)
 			}

@@ -2,9 +2,10 @@
 // a row and do what the functions of the order sample do: the floor that a
 // mesh cannot go below, and the article's "microservices".
 //
-//	chain ingest|validate|notify LEDGER [NEXT]
+//	chain ingest|validate|notify|hello [NEXT]
 //
-// It prints its address once it listens, and ends when its standard input
+// They keep their state in memory, where a restart loses it. NEXT is the next
+// service's URL, for notify the address of an SMTP server. It prints its address once it listens, and ends when its standard input
 // does.
 package main
 
@@ -15,7 +16,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/smtp"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/weftmesh/weft/samples/order-processing/shop"
@@ -29,29 +32,21 @@ func main() {
 }
 
 func run(args []string) error {
-	if len(args) < 2 {
-		return fmt.Errorf("usage: chain ingest|validate|notify|hello LEDGER [NEXT]")
+	if len(args) < 1 {
+		return fmt.Errorf("usage: chain ingest|validate|notify|hello [NEXT]")
 	}
 	next := &caller{client: &http.Client{Transport: &http.Transport{MaxIdleConns: 2000, MaxIdleConnsPerHost: 2000}}}
-	if len(args) > 2 {
-		next.url = args[2]
+	if len(args) > 1 {
+		next.url = args[1]
 	}
 	var h http.HandlerFunc
 	switch args[0] {
 	case "ingest":
 		h = ingest(next)
 	case "validate":
-		stock, err := shop.OpenStock(args[1], map[string]int{"tea-100": 1 << 40})
-		if err != nil {
-			return err
-		}
-		h = validate(stock, next)
+		h = (&books{decided: make(map[string]shop.Decision), stock: map[string]*shop.Stock{"tea-100": {Available: 1 << 40}}}).validate(next)
 	case "notify":
-		box, err := shop.OpenOutbox(args[1])
-		if err != nil {
-			return err
-		}
-		h = notify(box)
+		h = notify(next.url)
 	case "hello":
 		h = func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello\n") }
 	default:
@@ -87,36 +82,66 @@ func ingest(next *caller) http.HandlerFunc {
 	}
 }
 
-func validate(stock *shop.Stock, next *caller) http.HandlerFunc {
+// books are what the shop keeps, in memory.
+type books struct {
+	mu      sync.Mutex
+	stock   map[string]*shop.Stock
+	decided map[string]shop.Decision
+}
+
+func (b *books) decide(o shop.Order) shop.Decision {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	d, known := b.decided[o.OrderID]
+	if known {
+		return d
+	}
+	for _, item := range o.Items {
+		if b.stock[item.SKU] == nil {
+			b.stock[item.SKU] = new(shop.Stock)
+		}
+	}
+	c, known := shop.KnownCustomer(o.CustomerID)
+	d = shop.Decide(o, c, known, b.stock)
+	for _, item := range o.Items {
+		delete(b.stock[item.SKU].Held, o.OrderID)
+	}
+	b.decided[o.OrderID] = d
+	return d
+}
+
+func (b *books) validate(next *caller) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var o shop.Order
 		if !read(w, r, &o) {
 			return
 		}
-		d, err := stock.Decide(o)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
-		}
+		d := b.decide(o)
 		if next.call(w, d) {
 			answer(w, d)
 		}
 	}
 }
 
-func notify(box *shop.Outbox) http.HandlerFunc {
+func notify(server string) http.HandlerFunc {
+	var sent sync.Map
 	return func(w http.ResponseWriter, r *http.Request) {
 		var d shop.Decision
 		if !read(w, r, &d) {
 			return
 		}
-		mail, err := shop.Compose(d)
-		if err == nil {
-			_, err = box.Send(d.OrderID, mail)
-		}
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
+		if _, again := sent.Load(d.OrderID); !again {
+			c, _ := shop.KnownCustomer(d.CustomerID)
+			m, err := shop.Compose(d, c)
+			if err == nil {
+				err = smtp.SendMail(server, nil, "shop@shop.example", []string{m.To},
+					fmt.Appendf(nil, "To: %s\r\nSubject: %s\r\nContent-Type: text/html\r\n\r\n%s", m.To, m.Subject, m.Body))
+			}
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+				return
+			}
+			sent.Store(d.OrderID, true)
 		}
 		answer(w, struct{}{})
 	}

@@ -4,19 +4,33 @@ package engine
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 )
 
-// Mesh prepares dir for an engine: mesh files and resources are copied from a
-// sample, functions are links to the sample's, so that they build in its
-// module. With zero, a local/ document overrides minReplicas to 0.
-func Mesh(sample, dir string, zero bool) error {
+// Sample says what a copy of a sample differs in.
+type Sample struct {
+	// Zero lets functions go to zero, as local/mesh.yaml says; without it the
+	// mesh's own minReplicas hold.
+	Zero bool
+	// Mail is the address of an SMTP server that takes the place of the
+	// sample's own mailbox.
+	Mail string
+	// Local are further documents for local/, by file name; they replace the
+	// sample's files of that name.
+	Local map[string]string
+}
+
+// Mesh prepares dir for an engine: mesh file, resources and local documents are
+// copied from a sample, functions are links to the sample's, so that they build
+// in its module.
+func Mesh(sample, dir string, s Sample) error {
 	sample, err := filepath.Abs(sample)
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, "local"), 0o755); err != nil {
 		return err
 	}
 	if err := copyFile(filepath.Join(sample, "mesh.yaml"), filepath.Join(dir, "mesh.yaml")); err != nil {
@@ -25,11 +39,7 @@ func Mesh(sample, dir string, zero bool) error {
 	if err := os.Symlink(filepath.Join(sample, "functions"), filepath.Join(dir, "functions")); err != nil {
 		return err
 	}
-	subs := []string{"resources"}
-	if zero {
-		subs = append(subs, "local")
-	}
-	for _, sub := range subs {
+	for _, sub := range []string{"resources", "local"} {
 		files, err := filepath.Glob(filepath.Join(sample, sub, "*.yaml"))
 		if err != nil {
 			return err
@@ -38,12 +48,48 @@ func Mesh(sample, dir string, zero bool) error {
 			return err
 		}
 		for _, f := range files {
-			if err := copyFile(f, filepath.Join(dir, sub, filepath.Base(f))); err != nil {
+			name := filepath.Base(f)
+			if sub == "local" && (name == "mesh.yaml" && !s.Zero || name == "email.yaml" && s.Mail != "") {
+				continue
+			}
+			if err := copyFile(f, filepath.Join(dir, sub, name)); err != nil {
 				return err
 			}
 		}
 	}
+	if s.Mail != "" {
+		host, port, err := net.SplitHostPort(s.Mail)
+		if err != nil {
+			return err
+		}
+		if err := write(dir, "email.yaml", fmt.Sprintf(email, host, port)); err != nil {
+			return err
+		}
+	}
+	for name, text := range s.Local {
+		if err := write(dir, name, text); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+const email = `apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata: {name: email}
+spec:
+  type: bindings.smtp
+  version: v1
+  metadata:
+    - {name: host, value: %s}
+    - {name: port, value: %q}
+    - {name: user, value: shop}
+    - {name: password, value: shop}
+    - {name: emailFrom, value: shop@shop.example}
+`
+
+func write(dir, name, text string) error {
+	return os.WriteFile(filepath.Join(dir, "local", name), []byte(text), 0o644)
 }
 
 func copyFile(from, to string) error {

@@ -1,5 +1,15 @@
 // Package shop is what the functions of the order sample work on: orders, the
-// stock, the customers and the outbox for their mail.
+// stock, the customers and the mail to them.
+//
+// All of it is kept in the state store order-state, one key each:
+//
+//	order/ID     what was decided on an order, a Decision
+//	stock/SKU    what is left of an article, a Stock
+//	customer/ID  a Customer
+//	mail/ID      the mail that has been sent about an order, a Mail
+//
+// Stock and customers that the store does not know yet are taken from
+// catalogue.json, so that the shop needs no setup.
 package shop
 
 import (
@@ -7,6 +17,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -22,14 +33,20 @@ const (
 const (
 	MaxItems    = 100
 	MaxQuantity = 10_000
+	MaxName     = 100 // bytes of an id or SKU
 )
 
-// Where stock and mail are kept for a mesh that does not say, as the article's
-// first file.
+// The components that the shop works with, as the mesh names them.
 const (
-	DefaultStock  = "file:.weft/orders.ledger"
-	DefaultOutbox = "file:.weft/outbox.ledger"
+	StateStore = "order-state"
+	MailServer = "email"
 )
+
+// The keys of the state store.
+func orderKey(id string) string    { return "order/" + id }
+func stockKey(sku string) string   { return "stock/" + sku }
+func customerKey(id string) string { return "customer/" + id }
+func mailKey(id string) string     { return "mail/" + id }
 
 // Item is one line of an order.
 type Item struct {
@@ -55,13 +72,38 @@ func (o Order) Check() error {
 	if len(o.Items) > MaxItems {
 		return fmt.Errorf("%d items: at most %d in one order", len(o.Items), MaxItems)
 	}
+	if err := checkName(o.CustomerID); err != nil {
+		return fmt.Errorf("customerId: %w", err)
+	}
 	for i, item := range o.Items {
 		if item.SKU == "" {
 			return fmt.Errorf("items[%d].sku: missing", i)
 		}
+		if err := checkName(item.SKU); err != nil {
+			return fmt.Errorf("items[%d].sku: %w", i, err)
+		}
 		if item.Quantity < 1 || item.Quantity > MaxQuantity {
 			return fmt.Errorf("items[%d].quantity: %d is not between 1 and %d", i, item.Quantity, MaxQuantity)
 		}
+	}
+	return nil
+}
+
+// CheckID says what is wrong with an order's id; nil if nothing is.
+func CheckID(id string) error {
+	if id == "" {
+		return errors.New("missing")
+	}
+	return checkName(id)
+}
+
+// checkName sees that a name can be part of a key: Dapr's keys hold no "||".
+func checkName(name string) error {
+	if len(name) > MaxName {
+		return fmt.Errorf("%d bytes, at most %d", len(name), MaxName)
+	}
+	if strings.Contains(name, "||") {
+		return errors.New(`must not hold "||"`)
 	}
 	return nil
 }
@@ -97,7 +139,7 @@ type Customer struct {
 var catalogueJSON []byte
 
 type catalogue struct {
-	Desk      string              `json:"desk"`
+	Desk      Customer            `json:"desk"`
 	Customers map[string]Customer `json:"customers"`
 	Stock     map[string]int      `json:"stock"`
 }
@@ -110,14 +152,12 @@ var seed = func() (c catalogue) {
 	return c
 }()
 
-// FindCustomer looks a customer up.
-func FindCustomer(id string) (Customer, bool) {
+// KnownCustomer looks a customer up in the catalogue.
+func KnownCustomer(id string) (Customer, bool) {
 	c, ok := seed.Customers[id]
 	return c, ok
 }
 
-// Desk is the mail address of the shop's own people.
-func Desk() string { return seed.Desk }
-
-// OpeningStock is what is in stock before the first order, by SKU.
-func OpeningStock() map[string]int { return seed.Stock }
+// OpeningStock is what there is of an article before the first order; 0 for one
+// that the shop does not have.
+func OpeningStock(sku string) int { return seed.Stock[sku] }

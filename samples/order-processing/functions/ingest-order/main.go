@@ -18,11 +18,7 @@ func main() {
 	fn.Main()
 }
 
-// Limits of a request.
-const (
-	maxBody = 64 << 10
-	maxID   = 100
-)
+const maxBody = 64 << 10
 
 func ingest(w http.ResponseWriter, r *http.Request) {
 	var order shop.Order
@@ -37,8 +33,8 @@ func ingest(w http.ResponseWriter, r *http.Request) {
 		order.OrderID = rand.Text()
 	}
 	err := order.Check()
-	if err == nil && len(order.OrderID) > maxID {
-		err = fmt.Errorf("Idempotency-Key: %d characters, at most %d", len(order.OrderID), maxID)
+	if bad := shop.CheckID(order.OrderID); err == nil && bad != nil {
+		err = fmt.Errorf("Idempotency-Key: %w", bad)
 	}
 	if err != nil {
 		answer(w, http.StatusBadRequest, map[string]string{"error": err.Error()})

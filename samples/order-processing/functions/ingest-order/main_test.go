@@ -22,15 +22,16 @@ func TestIngest(t *testing.T) {
 		status int
 		says   string // part of the answer
 	}{
-		"good":          {"handed on, answered at once", `{"customerId":"c-1","items":[{"sku":"tea-100","quantity":2}]}`, "o-1", 200, `"status":"processing"`},
-		"no key":        {"an id is made", `{"customerId":"c-1","items":[{"sku":"tea-100","quantity":2}]}`, "", 200, `"orderId":"`},
-		"no customer":   {"missing fields", `{"items":[{"sku":"tea-100","quantity":2}]}`, "o-1", 400, "missing required fields"},
-		"no items":      {"missing fields", `{"customerId":"c-1"}`, "o-1", 400, "missing required fields"},
-		"bad quantity":  {"stock must not grow by an order", `{"customerId":"c-1","items":[{"sku":"tea-100","quantity":-2}]}`, "o-1", 400, "items[0].quantity"},
-		"not JSON":      {"the client learns what is wrong", `order please`, "o-1", 400, "not an order in JSON"},
-		"too much":      {"bodies are bounded", `{"customerId":"` + strings.Repeat("x", maxBody) + `"}`, "o-1", 400, "too large"},
-		"a long key":    {"ids are bounded", `{"customerId":"c-1","items":[{"sku":"tea-100","quantity":2}]}`, strings.Repeat("x", 101), 400, "at most 100"},
-		"own order id?": {"a client does not choose it in the body", `{"orderId":"evil","customerId":"c-1","items":[{"sku":"tea-100","quantity":2}]}`, "o-1", 200, `"orderId":"o-1"`},
+		"good":              {"handed on, answered at once", `{"customerId":"c-1","items":[{"sku":"tea-100","quantity":2}]}`, "o-1", 200, `"status":"processing"`},
+		"no key":            {"an id is made", `{"customerId":"c-1","items":[{"sku":"tea-100","quantity":2}]}`, "", 200, `"orderId":"`},
+		"no customer":       {"missing fields", `{"items":[{"sku":"tea-100","quantity":2}]}`, "o-1", 400, "missing required fields"},
+		"no items":          {"missing fields", `{"customerId":"c-1"}`, "o-1", 400, "missing required fields"},
+		"bad quantity":      {"stock must not grow by an order", `{"customerId":"c-1","items":[{"sku":"tea-100","quantity":-2}]}`, "o-1", 400, "items[0].quantity"},
+		"not JSON":          {"the client learns what is wrong", `order please`, "o-1", 400, "not an order in JSON"},
+		"too much":          {"bodies are bounded", `{"customerId":"` + strings.Repeat("x", maxBody) + `"}`, "o-1", 400, "too large"},
+		"a long key":        {"ids are bounded", `{"customerId":"c-1","items":[{"sku":"tea-100","quantity":2}]}`, strings.Repeat("x", 101), 400, "at most 100"},
+		"no key of a store": {"an id is part of keys", `{"customerId":"c-1","items":[{"sku":"tea-100","quantity":2}]}`, "a||b", 400, "must not hold"},
+		"own order id?":     {"a client does not choose it in the body", `{"orderId":"evil","customerId":"c-1","items":[{"sku":"tea-100","quantity":2}]}`, "o-1", 200, `"orderId":"o-1"`},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -19,19 +18,19 @@ func TestNotify(t *testing.T) {
 		"confirmed": {"the customer is told", shop.Decision{CustomerID: "c-1", Status: shop.StatusConfirmed}, "ada@customers.example", "is confirmed", fntest.KindOutput},
 		"rejected":  {"with the reason", shop.Decision{CustomerID: "c-2", Status: shop.StatusRejected, Reason: "out of stock: tea"}, "bo@customers.example", "out of stock: tea", fntest.KindOutput},
 		"error":     {"with the reason", shop.Decision{CustomerID: "c-1", Status: shop.StatusError, Reason: "no items"}, "ada@customers.example", "no items", fntest.KindOutput},
+		"moved":     {"the store knows the address", shop.Decision{CustomerID: "c-7", Status: shop.StatusConfirmed}, "di@customers.example", "Hello Di", fntest.KindOutput},
 		"a stranger": {"nobody knows the address: the desk is told",
 			shop.Decision{CustomerID: "c-9", Status: shop.StatusRejected, Reason: "unknown customer"}, "desk@shop.example", "unknown customer", fntest.KindOutput},
+		"no name at all": {"no key can be made of it: the desk is told",
+			shop.Decision{CustomerID: "a||b", Status: shop.StatusError, Reason: "customerId"}, "desk@shop.example", "customerId", fntest.KindOutput},
+		"markup":     {"mail is HTML, and customers do not write it", shop.Decision{CustomerID: "c-1", Status: shop.StatusError, Reason: "<b>"}, "ada@customers.example", "&lt;b&gt;", fntest.KindOutput},
 		"odd status": {"no attempt would help", shop.Decision{CustomerID: "c-1", Status: "lost"}, "", "", fntest.KindFinal},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			outbox, err := shop.OpenOutbox("file:" + filepath.Join(t.TempDir(), "l"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = outbox.Close() }()
 			h := fntest.New(t)
-			fntest.Typed(h, "notifyUser", notifier{outbox}.notify)
+			h.SetState(shop.StateStore, "customer/c-7", shop.Customer{Name: "Di", Email: "di@customers.example", Active: true})
+			fntest.Typed(h, "notifyUser", notify)
 			tc.decision.OrderID = "o-1"
 			for attempt := range 2 { // as when the first answer was lost
 				out := h.Deliver(tc.decision)
@@ -45,13 +44,35 @@ func TestNotify(t *testing.T) {
 					t.Errorf("%s (attempt %d): %+v", tc.reason, attempt+1, r)
 				}
 			}
-			mail, sent, err := outbox.Find("o-1")
-			if err != nil || sent != (tc.to != "") {
-				t.Fatalf("%s: sent %v, %v", tc.reason, sent, err)
+			sent := h.Bound(shop.MailServer)
+			if tc.to == "" {
+				if len(sent) != 0 {
+					t.Errorf("%s: sent %+v", tc.reason, sent)
+				}
+				return
 			}
-			if mail.To != tc.to || !strings.Contains(mail.Body, tc.says) {
-				t.Errorf("%s: %+v", tc.reason, mail)
+			if len(sent) != 1 {
+				t.Fatalf("%s: %d mails, want 1", tc.reason, len(sent))
+			}
+			if m := sent[0]; m.Operation != "create" || m.Metadata["emailTo"] != tc.to || m.Metadata["subject"] == "" || !strings.Contains(string(m.Data), tc.says) {
+				t.Errorf("%s: %+v %s", tc.reason, m, m.Data)
 			}
 		})
 	}
 }
+
+func TestMailServerThatIsDown(t *testing.T) {
+	h := fntest.New(t)
+	h.StubBinding(shop.MailServer, func(fntest.Invocation) (any, error) { return nil, errDown })
+	fntest.Typed(h, "notifyUser", notify)
+	out := h.Deliver(shop.Decision{OrderID: "o-1", CustomerID: "c-1", Status: shop.StatusConfirmed})
+	if out.Kind != fntest.KindRetry {
+		t.Errorf("%+v, want a retry", out)
+	}
+}
+
+type down string
+
+func (d down) Error() string { return string(d) }
+
+const errDown = down("connection refused")

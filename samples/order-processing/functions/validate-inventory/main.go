@@ -4,11 +4,8 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/weftmesh/weft/runtime/fn"
@@ -16,22 +13,17 @@ import (
 )
 
 func main() {
-	stock, err := shop.OpenStock(cmp.Or(os.Getenv("DATABASE_URL"), shop.DefaultStock), shop.OpeningStock())
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "DATABASE_URL:", err)
-		os.Exit(1)
-	}
-	fn.Typed("validateInventory", validator{stock}.validate)
+	fn.Typed("validateInventory", new(validator).validate)
 	fn.Main()
 }
 
-type validator struct{ stock *shop.Stock }
+type validator struct{ counter shop.Counter }
 
 // validate may be called again with the same order: the first decision stands.
-func (v validator) validate(ctx context.Context, order shop.Order) (shop.Decision, error) {
-	if order.OrderID == "" {
+func (v *validator) validate(ctx context.Context, order shop.Order) (shop.Decision, error) {
+	if err := shop.CheckID(order.OrderID); err != nil {
 		// Nobody could be told, and no later attempt will find an id.
-		return shop.Decision{}, fn.Permanent(errors.New("order has no orderId"))
+		return shop.Decision{}, fn.Permanent(fmt.Errorf("orderId: %w", err))
 	}
 	if err := order.Check(); err != nil {
 		return shop.Decision{
@@ -39,7 +31,7 @@ func (v validator) validate(ctx context.Context, order shop.Order) (shop.Decisio
 			Status: shop.StatusError, Reason: err.Error(), Timestamp: time.Now().UTC(),
 		}, nil
 	}
-	d, err := v.stock.Decide(order)
+	d, err := v.counter.Decide(ctx, order)
 	if err != nil {
 		return shop.Decision{}, fmt.Errorf("order %s: %w", order.OrderID, err)
 	}

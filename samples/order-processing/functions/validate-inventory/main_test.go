@@ -1,22 +1,12 @@
 package main
 
 import (
-	"path/filepath"
 	"testing"
 
 	"github.com/weftmesh/weft/runtime/fntest"
+	"github.com/weftmesh/weft/runtime/state"
 	"github.com/weftmesh/weft/samples/order-processing/shop"
 )
-
-func newValidator(t *testing.T) validator {
-	t.Helper()
-	s, err := shop.OpenStock("file:"+filepath.Join(t.TempDir(), "l"), map[string]int{"tea": 5})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
-	return validator{s}
-}
 
 func TestValidate(t *testing.T) {
 	tests := map[string]struct {
@@ -34,16 +24,17 @@ func TestValidate(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			h, v := fntest.New(t), newValidator(t)
-			fntest.Typed(h, "validateInventory", v.validate)
+			h := fntest.New(t)
+			h.SetState(shop.StateStore, "stock/tea", shop.Stock{Available: 5})
+			fntest.Typed(h, "validateInventory", new(validator).validate)
 			order := fntest.Event(shop.Order{OrderID: "o-1", CustomerID: tc.customer, Items: []shop.Item{{SKU: tc.sku, Quantity: tc.quantity}}})
 			for attempt := range 2 { // as when the first answer was lost
 				d := fntest.OutputAs[shop.Decision](t, h.Deliver(fntest.Attempt(order, attempt+1)))
 				if d.OrderID != "o-1" || d.Status != tc.status || d.Reason != tc.says || d.Valid != (tc.status == shop.StatusConfirmed) {
 					t.Errorf("%s (attempt %d): %+v", tc.reason, attempt+1, d)
 				}
-				if left, err := v.stock.Available("tea"); err != nil || left != tc.left {
-					t.Errorf("%s (attempt %d): %d left, %v, want %d", tc.reason, attempt+1, left, err, tc.left)
+				if left := fntest.StateAs[shop.Stock](h, shop.StateStore, "stock/tea").Available; left != tc.left {
+					t.Errorf("%s (attempt %d): %d left, want %d", tc.reason, attempt+1, left, tc.left)
 				}
 			}
 		})
@@ -52,20 +43,18 @@ func TestValidate(t *testing.T) {
 
 func TestOrderWithoutID(t *testing.T) {
 	h := fntest.New(t)
-	fntest.Typed(h, "validateInventory", newValidator(t).validate)
+	fntest.Typed(h, "validateInventory", new(validator).validate)
 	if out := h.Deliver(shop.Order{CustomerID: "c-1"}); out.Kind != fntest.KindFinal {
 		t.Errorf("an order without an id: %+v, want final", out)
 	}
 }
 
-func TestLedgerThatFails(t *testing.T) {
-	h, v := fntest.New(t), newValidator(t)
-	fntest.Typed(h, "validateInventory", v.validate)
-	if err := v.stock.Close(); err != nil {
-		t.Fatal(err)
-	}
+func TestStoreThatIsDown(t *testing.T) {
+	h := fntest.New(t)
+	fntest.Typed(h, "validateInventory", new(validator).validate)
+	h.FailNext(shop.StateStore, -1, state.ErrUnavailable)
 	out := h.Deliver(shop.Order{OrderID: "o-1", CustomerID: "c-1", Items: []shop.Item{{SKU: "tea", Quantity: 1}}})
 	if out.Kind != fntest.KindRetry {
-		t.Errorf("a ledger that cannot be read: %+v, want a retry", out)
+		t.Errorf("a store that cannot be read: %+v, want a retry", out)
 	}
 }

@@ -1,0 +1,124 @@
+package effects
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"slices"
+
+	"github.com/weftmesh/weft/samples/order-processing/shop"
+)
+
+// Books are what an order mesh has filed on some orders, and what is left of
+// its stock.
+type Books struct {
+	Orders map[string]shop.Decision // by order id
+	Stock  map[string]shop.Stock    // by SKU
+}
+
+// Function is a document for the local/ of an order mesh under proof: it adds
+// the function by which ReadBooks reads. root is the directory of the module.
+func Function(root string) string {
+	return fmt.Sprintf(`apiVersion: functions.openfunction.io/v1beta1
+kind: FunctionMesh
+metadata:
+  name: order-processing-mesh
+  namespace: production
+spec:
+  functions:
+    - name: books
+      source: %q
+      triggers: [{type: http, path: /books, methods: [POST]}]
+      scaling: {minReplicas: 0}
+`, filepath.Join(root, "hack", "internal", "books"))
+}
+
+// ReadBooks reads what is filed on the orders of these ids and the stock of
+// these SKUs; gateway is the mesh's host:port.
+func ReadBooks(ctx context.Context, gateway string, ids, skus []string) (Books, error) {
+	b := Books{Orders: make(map[string]shop.Decision), Stock: make(map[string]shop.Stock)}
+	for chunk := range slices.Chunk(ids, 1000) {
+		if err := readKeys(ctx, gateway, "order/", chunk, b.Orders); err != nil {
+			return b, err
+		}
+	}
+	return b, readKeys(ctx, gateway, "stock/", skus, b.Stock)
+}
+
+func readKeys[T any](ctx context.Context, gateway, prefix string, names []string, into map[string]T) error {
+	keys := make([]string, len(names))
+	for i, n := range names {
+		keys[i] = prefix + n
+	}
+	body, err := json.Marshal(keys)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+gateway+"/books", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("reading the books: %w", err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
+		return fmt.Errorf("reading the books: %s: %s", resp.Status, text)
+	}
+	var values map[string]T
+	if err := json.NewDecoder(resp.Body).Decode(&values); err != nil {
+		return fmt.Errorf("reading the books: %w", err)
+	}
+	for key, v := range values {
+		into[key[len(prefix):]] = v
+	}
+	return nil
+}
+
+// Balance holds the books to their rule: of each article exactly as many pieces
+// are gone as the confirmed orders have, and those that the stock still holds
+// for others. opening is the stock before the first order. Every order that has
+// changed the stock must be among those that were read.
+//
+// It returns for which orders pieces are held though nothing is filed on them:
+// those whose decision failed for good.
+func (b Books) Balance(opening map[string]int) (stranded []string, err error) {
+	sold := make(map[string]int)
+	for id, d := range b.Orders {
+		if d.OrderID != id {
+			return nil, fmt.Errorf("what is filed on order %s is about order %s", id, d.OrderID)
+		}
+		if !d.Valid {
+			continue
+		}
+		for _, c := range d.Checks {
+			sold[c.SKU] += c.Requested
+		}
+	}
+	for sku, before := range opening {
+		s, known := b.Stock[sku]
+		if !known {
+			s.Available = before
+		}
+		held := 0
+		for id, pieces := range s.Held {
+			d, filed := b.Orders[id]
+			if filed && d.Valid {
+				continue // counted as sold
+			}
+			if held += pieces; !filed {
+				stranded = append(stranded, id)
+			}
+		}
+		if gone := before - s.Available; gone != sold[sku]+held {
+			return nil, fmt.Errorf("%s: %d pieces are gone, %d are sold and %d held for others", sku, gone, sold[sku], held)
+		}
+	}
+	return stranded, nil
+}
