@@ -118,7 +118,7 @@ func echo(w http.ResponseWriter, r *http.Request, body []byte) {
 	case "500":
 		w.WriteHeader(http.StatusInternalServerError)
 	}
-	io.WriteString(w, received{method: r.Method, path: r.URL.RequestURI(), headers: r.Header, body: string(body)}.text(false))
+	io.WriteString(w, received{method: r.Method, path: r.URL.RequestURI(), headers: r.Header, body: string(body)}.text())
 }
 
 // answer has the next requests to a path answered so, one each; further ones
@@ -127,6 +127,13 @@ func (a *App) answer(path string, answers ...answer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.answers[path] = answers
+}
+
+// unasked says whether the answers for a path have been given.
+func (a *App) unasked(path string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.answers[path]) == 0
 }
 
 // take waits for n requests to a path, and forgets them.

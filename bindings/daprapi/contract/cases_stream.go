@@ -135,7 +135,7 @@ var streamCases = map[string]testCase{
 			s.stream(initial("nowhere", "a"))
 			s.stream(initial("bus", ""))
 			s.stream(initial("", "a"))
-			s.stream(initial("strict", "theirs"))
+			s.stream(initial("strict", "other"))
 			s.stream(&runtimev1.SubscribeTopicEventsRequestAlpha1{
 				SubscribeTopicEventsRequestType: &runtimev1.SubscribeTopicEventsRequestAlpha1_EventProcessed{
 					EventProcessed: &runtimev1.SubscribeTopicEventsRequestProcessedAlpha1{Id: "x"},

@@ -141,7 +141,7 @@ func (s *session) buried(path string, a answer) {
 	s.upTo("buried", "/events/buried")
 	var texts []string
 	for _, r := range s.upTo("graveyard", path) {
-		texts = append(texts, r.text(false))
+		texts = append(texts, r.text())
 	}
 	s.add("dead letters after "+http.StatusText(a.status)+" "+a.body, strings.Join(texts, "\n"))
 }

@@ -47,6 +47,7 @@ func (d Daprd) Start(t *testing.T, s Setup) Address {
 	done := make(chan error, 1)
 	go func() { done <- cmd.Wait() }()
 	t.Cleanup(func() {
+		said, _ := os.ReadFile(log.Name())
 		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
 		select {
 		case <-done:
@@ -55,8 +56,7 @@ func (d Daprd) Start(t *testing.T, s Setup) Address {
 			<-done
 		}
 		if t.Failed() {
-			data, _ := os.ReadFile(log.Name())
-			t.Logf("daprd logged:\n%s", lastLines(string(data), 40))
+			t.Logf("daprd logged:\n%s", lastLines(string(said), 40))
 		}
 	})
 	at := Address{HTTP: "http://127.0.0.1:" + ports[0], GRPC: "127.0.0.1:" + ports[1], Token: token}

@@ -1,6 +1,8 @@
 package contract
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"strings"
@@ -21,8 +23,14 @@ var changing = []struct {
 	{regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`), "<uuid>"},
 	{regexp.MustCompile(`\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)`), "<time>"},
 	{regexp.MustCompile(`\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ [+-]\d{4} UTC( m=\+[0-9.]+)?`), "<time>"},
+	{regexp.MustCompile(`\b[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT`), "<time>"},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "<address>"},
+	// daprd says the one or the other, by how fast multicast DNS fails.
+	{regexp.MustCompile(`couldn't find service: |timeout waiting for address for app id `), "no address of "},
 }
+
+// base64Data is data of an event that may hold an event, with ids of its own.
+var base64Data = regexp.MustCompile(`"data_base64":"([A-Za-z0-9+/]+=*)"`)
 
 // etag names an etag, so that a case that uses it reads the same each time.
 func (n *normaliser) etag(value string) {
@@ -46,6 +54,13 @@ func (n *normaliser) text(s string) string {
 			s = strings.ReplaceAll(s, around[0]+value+around[1], around[0]+name+around[1])
 		}
 	}
+	s = base64Data.ReplaceAllStringFunc(s, func(m string) string {
+		data, err := base64.StdEncoding.DecodeString(base64Data.FindStringSubmatch(m)[1])
+		if err != nil || !json.Valid(data) {
+			return m
+		}
+		return `"data_base64":` + jsonText(string(data))
+	})
 	for _, c := range changing {
 		s = c.what.ReplaceAllString(s, c.with)
 	}

@@ -53,7 +53,7 @@ func Run(t *testing.T, target Target, ours bool) {
 		t.Run(name, func(t *testing.T) {
 			t.Log(all[name].reason)
 			s := &session{t: t, ctx: t.Context(), app: app, at: at, dir: setup.Dir, conn: conn}
-			s.words.literal = strings.NewReplacer(setup.Dir, "<dir>", app.Host(), "<app>", at.HTTP, "<api>", at.Token, "<token>")
+			s.words.literal = strings.NewReplacer(setup.Dir, "<dir>", app.Host(), "<app>", `"port":`+app.Port(), `"port":0`, at.HTTP, "<api>", at.Token, "<token>")
 			all[name].run(s)
 			switch {
 			case !*update:

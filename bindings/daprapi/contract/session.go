@@ -9,11 +9,16 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
+	commonv1 "github.com/dapr/dapr/pkg/proto/common/v1"
 	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
+	_ "google.golang.org/genproto/googleapis/rpc/errdetails" // the details of errors
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -21,6 +26,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
 // patience is how long a call or a delivery may take.
@@ -49,6 +56,7 @@ type step struct{ call, answer string }
 var etags = regexp.MustCompile(`(?m)(?:^Etag: |"etag":(?:\{"value":)?")([^"\n]+)`)
 
 func (s *session) add(call, answer string) {
+	call, answer = readable(call), readable(answer)
 	for _, m := range etags.FindAllStringSubmatch(answer, -1) {
 		s.words.etag(m[1])
 	}
@@ -178,11 +186,52 @@ func protoText(m proto.Message) string {
 	if m == nil {
 		return ""
 	}
-	b, err := protojson.Marshal(m)
+	b, err := protojson.Marshal(typed(m))
 	if err != nil {
 		return err.Error()
 	}
 	return jsonText(string(b))
+}
+
+// typed gives the data of service invocation, an Any whose type may be empty, a
+// type as which it can be written.
+func typed(m proto.Message) proto.Message {
+	of := func(a *anypb.Any) *anypb.Any {
+		if a == nil {
+			return nil
+		}
+		boxed, err := anypb.New(wrapperspb.String(strings.ToValidUTF8(string(a.GetValue()), "?")))
+		if err != nil {
+			return a
+		}
+		return boxed
+	}
+	switch m := proto.Clone(m).(type) {
+	case *runtimev1.InvokeServiceRequest:
+		if m.GetMessage() != nil {
+			m.Message.Data = of(m.GetMessage().GetData())
+		}
+		return m
+	case *commonv1.InvokeResponse:
+		m.Data = of(m.GetData())
+		return m
+	default:
+		return m
+	}
+}
+
+// readable writes what is no text as Go would quote it.
+func readable(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if r == '\n' || r != utf8.RuneError && unicode.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		quoted := strconv.QuoteRuneToASCII(r)
+		b.WriteString(quoted[1 : len(quoted)-1])
+	}
+	return b.String()
 }
 
 // jsonText writes JSON with keys in order; what is none, as it is.
@@ -223,8 +272,9 @@ func newReply(t *testing.T, method string) proto.Message {
 	return typ.New().Interface()
 }
 
-// noise are headers that say nothing about the contract.
-var noise = []string{"Date", "Content-Length", "Connection", "Accept-Encoding", "User-Agent", "Host", "Vary"}
+// noise are headers that say nothing about the contract: what HTTP itself and
+// tracing add.
+var noise = []string{"Date", "Content-Length", "Connection", "Accept-Encoding", "User-Agent", "Host", "Vary", "Traceparent", "Tracestate", "Grpc-Trace-Bin"}
 
 func headerText(h http.Header) string {
 	var names []string
@@ -243,18 +293,9 @@ func headerText(h http.Header) string {
 	return b.String()
 }
 
-// text writes a request that the application got; with headers, all of them.
-func (r received) text(headers bool) string {
-	h := r.headers
-	if !headers {
-		h = http.Header{}
-		for name, values := range r.headers {
-			if name == "Content-Type" || strings.HasPrefix(name, "X-") && name != "X-Forwarded-For" {
-				h[name] = values
-			}
-		}
-	}
-	return fmt.Sprintf("%s %s\n%s%s", r.method, r.path, headerText(h), jsonText(r.body))
+// text writes a request that the application got.
+func (r received) text() string {
+	return fmt.Sprintf("%s %s\n%s%s", r.method, r.path, headerText(r.headers), jsonText(r.body))
 }
 
 // delivered waits for requests to a path of the application and writes them
@@ -273,7 +314,7 @@ func (s *session) came(path string, got []received) {
 	s.t.Helper()
 	var texts []string
 	for _, r := range got {
-		texts = append(texts, s.words.text(r.text(false)))
+		texts = append(texts, s.words.text(r.text()))
 	}
 	slices.Sort(texts)
 	s.add("app gets "+path, strings.Join(texts, "\n"))
