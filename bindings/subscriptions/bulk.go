@@ -216,7 +216,7 @@ func (l *listener) postBulk(ctx context.Context, w *want, path string, metadata 
 	case errors.As(err, &unavailable):
 		all(err, true)
 		l.tell("messages go back", w, first, err)
-		l.mem.pauses.wait(l.ctx, ctx)
+		l.mem.pauses.wait(ctx, l.m.ending)
 	case err != nil:
 		all(err, false)
 		l.tell("messages were not delivered", w, first, err)

@@ -57,7 +57,7 @@ func (l *listener) take(ctx context.Context, in *pubsub.NewMessage) error {
 		// brings it again at once would do so in a tight circle.
 		l.counts.retried.Add(1)
 		l.tell("a message goes back", w, msg, err)
-		l.mem.pauses.wait(l.ctx, ctx)
+		l.mem.pauses.wait(ctx, l.m.ending)
 		return err
 	}
 	return l.failed(ctx, w, msg, err)

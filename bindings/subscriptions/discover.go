@@ -33,7 +33,7 @@ func (m *Manager) askAll(ctx context.Context) {
 	defer all.Wait()
 	for _, mem := range m.members {
 		if !mem.worthAsking() {
-			continue
+			continue // and take no place
 		}
 		select {
 		case places <- struct{}{}:
@@ -49,6 +49,9 @@ func (m *Manager) askAll(ctx context.Context) {
 
 // ask asks the function what it wants, and puts that in force.
 func (mem *member) ask(ctx context.Context) {
+	if !mem.worthAsking() {
+		return
+	}
 	mem.asking.Lock()
 	defer mem.asking.Unlock()
 	if mem.seesPubSub() {
@@ -56,10 +59,16 @@ func (mem *member) ask(ctx context.Context) {
 			mem.apply(wants)
 		}
 	}
+	mem.askBindings(ctx)
 }
 
 // worthAsking says whether an answer of the function could count.
-func (mem *member) worthAsking() bool { return mem.seesPubSub() }
+func (mem *member) worthAsking() bool {
+	return mem.seesPubSub() || slices.ContainsFunc(mem.f.Bindings, func(name string) bool {
+		in := mem.m.inlets[name]
+		return in != nil && !in.explicit
+	})
+}
 
 func (mem *member) seesPubSub() bool {
 	return slices.ContainsFunc(mem.f.PubSubs, func(name string) bool { return mem.m.pubsub(mem.f, name) != nil })
@@ -113,7 +122,10 @@ func (mem *member) inquire(ctx context.Context, method, path string) (a answer, 
 	for try := 1; ; try++ {
 		header := http.Header{"Content-Type": {"application/json"}, "Dapr-App-Id": {mem.f.Service}}
 		a, err = mem.call(ctx, method, path, header, nil)
-		if err == nil && a.status < 500 || try == askTries {
+		if err == nil && a.status >= http.StatusInternalServerError {
+			err = fmt.Errorf("%s %s was answered %d: %s", method, path, a.status, a.quote())
+		}
+		if err == nil || try == askTries {
 			return a, err
 		}
 		select {

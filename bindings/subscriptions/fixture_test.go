@@ -130,16 +130,16 @@ func (r *rig) Do(f *mesh.Function, req *http.Request) (*http.Response, error) {
 		cancel()
 		return nil, err
 	}
-	resp.Body = &closing{resp.Body, cancel}
+	resp.Body = &endingBody{resp.Body, cancel}
 	return resp, nil
 }
 
-type closing struct {
+type endingBody struct {
 	io.ReadCloser
 	cancel func()
 }
 
-func (c *closing) Close() error { defer c.cancel(); return c.ReadCloser.Close() }
+func (c *endingBody) Close() error { defer c.cancel(); return c.ReadCloser.Close() }
 
 // manager makes one that is not running.
 func (r *rig) manager(set *components.Set) *Manager {

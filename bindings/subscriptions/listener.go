@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -37,23 +38,45 @@ type listener struct {
 	done       chan struct{}
 	gate       gate
 	subscribed atomic.Bool
-	stopOnce   atomic.Bool
-	stopped    chan struct{}
+	stopping   sync.Once
 	told       limiter
 	counts     counts
 }
 
-// listen starts a listener.
-func (m *Manager) listen(mem *member, w *want, deliver func(context.Context, *message) error) *listener {
-	l := &listener{m: m, mem: mem, deliver: deliver, done: make(chan struct{}), stopped: make(chan struct{})}
+// newListener makes one that does not subscribe yet.
+func (m *Manager) newListener(mem *member, w *want, deliver func(context.Context, *message) error) *listener {
+	l := &listener{m: m, mem: mem, deliver: deliver, done: make(chan struct{})}
 	l.want.Store(w)
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	m.mu.Lock()
 	m.numbers++
 	l.number = m.numbers
 	m.mu.Unlock()
-	go l.run()
 	return l
+}
+
+// once subscribes without a second attempt. Without an error, the subscription
+// holds until stop.
+func (l *listener) once() error {
+	release, err := l.subscribe(l.want.Load())
+	if err != nil {
+		l.cancel()
+		close(l.done)
+		return err
+	}
+	go func() {
+		defer close(l.done)
+		l.hold(release)
+	}()
+	return nil
+}
+
+// hold keeps a subscription until the listener stops.
+func (l *listener) hold(release func()) {
+	l.subscribed.Store(true)
+	<-l.ctx.Done()
+	l.subscribed.Store(false)
+	release()
 }
 
 // run subscribes, and tries again while the component refuses.
@@ -70,10 +93,7 @@ func (l *listener) run() {
 			} else {
 				log.Debug("subscribed")
 			}
-			l.subscribed.Store(true)
-			<-l.ctx.Done()
-			l.subscribed.Store(false)
-			release()
+			l.hold(release)
 			return
 		}
 		if l.ctx.Err() != nil {
@@ -133,20 +153,17 @@ func (l *listener) subscribe(w *want) (release func(), err error) {
 // stop takes no more messages, waits for those under way, and ends the
 // subscription. It may be called more than once.
 func (l *listener) stop() {
-	if !l.stopOnce.CompareAndSwap(false, true) {
-		<-l.stopped
-		return
-	}
-	defer close(l.stopped)
-	<-l.gate.shut()
-	if rest := settle - l.gate.quiet(); rest > 0 {
-		select {
-		case <-time.After(rest):
-		case <-l.done:
+	l.stopping.Do(func() {
+		<-l.gate.shut()
+		if rest := settle - l.gate.quiet(); rest > 0 {
+			select {
+			case <-time.After(rest):
+			case <-l.done:
+			}
 		}
-	}
-	l.cancel()
-	<-l.done
+		l.cancel()
+		<-l.done
+	})
 }
 
 // handle is what the component calls with each message. An error has the

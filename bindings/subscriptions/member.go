@@ -22,6 +22,9 @@ type member struct {
 	asking sync.Mutex
 	pauses pauses
 
+	// applying is what stop waits for besides the listeners.
+	applying sync.WaitGroup
+
 	mu        sync.Mutex
 	stopped   bool
 	listeners map[key]*listener
@@ -55,6 +58,8 @@ func (mem *member) apply(programmatic []*want) {
 		mem.mu.Unlock()
 		return
 	}
+	mem.applying.Add(1)
+	defer mem.applying.Done()
 	gone := maps.Clone(mem.listeners)
 	var begin []*want
 	for _, w := range desired {
@@ -83,7 +88,9 @@ func (mem *member) apply(programmatic []*want) {
 		return
 	}
 	for _, w := range begin {
-		mem.listeners[w.key()] = mem.m.listen(mem, w, mem.post)
+		l := mem.m.newListener(mem, w, mem.post)
+		mem.listeners[w.key()] = l
+		go l.run()
 	}
 }
 
@@ -104,4 +111,5 @@ func (mem *member) stop() {
 		all.Go(l.stop)
 	}
 	all.Wait()
+	mem.applying.Wait()
 }

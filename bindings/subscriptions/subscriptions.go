@@ -43,10 +43,14 @@ type Manager struct {
 	log     *slog.Logger
 	members []*member
 	byName  map[string]*member
+	inlets  map[string]*inlet
 
-	// started closes when Run begins, stopping when its context has ended: what
-	// is under way finishes, nothing new begins.
-	started, stopping chan struct{}
+	// started closes when Run begins; stopping, and the context ending, end with
+	// Run's: what is under way finishes, nothing new begins.
+	started  chan struct{}
+	stopping <-chan struct{}
+	ending   context.Context
+	end      context.CancelFunc
 
 	mu        sync.Mutex
 	numbers   int // of listeners, in the order of their making
@@ -61,10 +65,12 @@ func New(cfg Config) (*Manager, error) {
 	}
 	m := &Manager{
 		cfg: cfg, log: cfg.Logger,
-		byName:  make(map[string]*member, len(cfg.Plan.Functions)),
-		started: make(chan struct{}), stopping: make(chan struct{}),
+		byName:    make(map[string]*member, len(cfg.Plan.Functions)),
+		started:   make(chan struct{}),
 		streaming: make(map[*listener]bool),
 	}
+	m.ending, m.end = context.WithCancel(context.Background())
+	m.stopping = m.ending.Done()
 	if m.log == nil {
 		m.log = slog.Default()
 	}
@@ -73,7 +79,7 @@ func New(cfg Config) (*Manager, error) {
 		m.members = append(m.members, mem)
 		m.byName[f.Name] = mem
 	}
-	if err := m.declared(); err != nil {
+	if err := errors.Join(m.declared(), m.newInlets()); err != nil {
 		return nil, err
 	}
 	return m, nil
@@ -86,14 +92,19 @@ func New(cfg Config) (*Manager, error) {
 // whose server cannot be reached is tried again until ctx ends. To be called
 // once; the error is ctx's.
 func (m *Manager) Run(ctx context.Context) error {
-	close(m.started)
 	for _, mem := range m.members {
 		mem.apply(nil)
+		for _, in := range m.inlets {
+			if in.explicit && in.mayHave(mem.f) {
+				in.set(mem, true)
+			}
+		}
 	}
+	close(m.started)
 	var asking sync.WaitGroup
 	asking.Go(func() { m.askAll(ctx) })
 	<-ctx.Done()
-	close(m.stopping)
+	m.end()
 	m.stop()
 	asking.Wait()
 	return ctx.Err()
@@ -135,6 +146,9 @@ func (m *Manager) stop() {
 	for _, l := range streams {
 		all.Go(l.stop)
 	}
+	for _, in := range m.inlets {
+		all.Go(in.stop)
+	}
 	all.Wait()
 }
 
@@ -164,6 +178,20 @@ func (m *Manager) Active() []Subscription {
 		}
 	}
 	return subs
+}
+
+// Counts says what became of the messages of the subscriptions in force, in the
+// order of Active.
+func (m *Manager) Counts() []Counts {
+	var all []Counts
+	for _, l := range m.listeners() {
+		if l.subscribed.Load() {
+			c := l.counts.read()
+			c.Subscription = l.want.Load().Subscription
+			all = append(all, c)
+		}
+	}
+	return all
 }
 
 // listeners gives all listeners, in the order of Active.
