@@ -93,15 +93,16 @@ func conflict(text string) error {
 }
 
 // notDeclared knows the answers for a component that is not there, or not for
-// this function, by Dapr's error codes (docs.dapr.io, "Error codes") and,
-// where there is none, by its words.
+// this function, by Dapr's error codes (pkg/messages/errorcodes of its
+// source) and, where there is none, by its words.
 func notDeclared(s *status.Status) error {
 	for _, d := range s.Details() {
 		if info, ok := d.(*errdetails.ErrorInfo); ok {
-			for _, part := range []string{"STORE_NOT_FOUND", "NOT_CONFIGURED", "PUBSUB_NOT_FOUND"} {
-				if strings.Contains(info.GetReason(), part) {
-					return component.ErrNotDeclared
-				}
+			switch info.GetReason() {
+			case "DAPR_STATE_NOT_FOUND", "DAPR_STATE_NOT_CONFIGURED", "ERR_STATE_STORE_NOT_FOUND", "ERR_STATE_STORE_NOT_CONFIGURED",
+				"DAPR_PUBSUB_NOT_FOUND", "DAPR_PUBSUB_TEST_NOT_FOUND", "DAPR_PUBSUB_NOT_CONFIGURED", "ERR_PUBSUB_NOT_FOUND", "ERR_PUBSUB_NOT_CONFIGURED",
+				"ERR_SECRET_STORE_NOT_FOUND", "ERR_SECRET_STORES_NOT_CONFIGURED":
+				return component.ErrNotDeclared
 			}
 		}
 	}
