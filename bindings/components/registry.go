@@ -13,18 +13,14 @@ import (
 	"github.com/dapr/components-contrib/bindings/postgres"
 	rabbitmqbinding "github.com/dapr/components-contrib/bindings/rabbitmq"
 	redisbinding "github.com/dapr/components-contrib/bindings/redis"
-	"github.com/dapr/components-contrib/bindings/smtp"
-	"github.com/dapr/components-contrib/pubsub/jetstream"
 	"github.com/dapr/components-contrib/pubsub/kafka"
 	mqttpubsub "github.com/dapr/components-contrib/pubsub/mqtt3"
-	"github.com/dapr/components-contrib/pubsub/rabbitmq"
 	redispubsub "github.com/dapr/components-contrib/pubsub/redis"
 	"github.com/dapr/components-contrib/secretstores/local/env"
 	"github.com/dapr/components-contrib/secretstores/local/file"
 	inmemory "github.com/dapr/components-contrib/state/in-memory"
 	postgresv1 "github.com/dapr/components-contrib/state/postgresql/v1"
 	postgresv2 "github.com/dapr/components-contrib/state/postgresql/v2"
-	"github.com/dapr/components-contrib/state/redis"
 	"github.com/dapr/components-contrib/state/sqlite"
 
 	"github.com/weftmesh/weft/mesh"
@@ -38,27 +34,27 @@ import (
 var registry = []driver{
 	{types: names("state.in-memory"), new: stateStore(inmemory.NewInMemoryStateStore), local: true},
 	{types: names("state.sqlite", "state.sqlite3"), new: stateStore(sqlite.NewSQLiteStateStore), required: names("connectionString|url"), adjust: sqlitePath, also: names("timeoutInSeconds", "cleanupIntervalInSeconds")},
-	{types: names("state.redis"), new: stateStore(redis.NewRedisStateStore), required: names("redisHost"), server: redisServer, also: names("maxRetries", "maxRetryBackoff", "useAzureAD")},
+	{types: names("state.redis"), new: stateStore(newRedis), required: names("redisHost"), server: redisServer, also: names("maxRetries", "maxRetryBackoff", "useAzureAD")},
 	{types: names("state.postgresql", "state.postgres"), new: stateStore(postgresv1.NewPostgreSQLStateStore), required: names("connectionString|url|host"), server: postgresServer, also: alsoPostgres},
 	{types: names("state.postgresql", "state.postgres"), version: "v2", new: stateStore(postgresv2.NewPostgreSQLStateStore), required: names("connectionString|url|host"), server: postgresServer, also: alsoPostgres},
 	{types: names(mesh.TypeEmbedded), new: embeddedStore, also: names("timeout", "busyTimeout")},
 
 	{types: names("pubsub.in-memory"), new: pubSub(newBus), local: true},
-	{types: names("pubsub.jetstream"), new: pubSub(jetstream.NewJetStream), required: names("natsURL"), server: natsServer},
+	{types: names("pubsub.jetstream"), new: pubSub(newStream), required: names("natsURL"), server: natsServer},
 	{types: names("pubsub.redis"), new: pubSub(redispubsub.NewRedisStreams), required: names("redisHost"), server: redisServer, also: names("consumerID", "useAzureAD", "redeliverInterval")},
-	{types: names("pubsub.rabbitmq"), new: pubSub(rabbitmq.NewRabbitMQ), required: names("connectionString|hostname|host"), server: rabbitmqServer},
+	{types: names("pubsub.rabbitmq"), new: pubSub(newRabbit), required: names("connectionString|hostname|host"), server: rabbitmqServer, links: rabbitmqLinks},
 	{types: names("pubsub.kafka"), new: pubSub(kafka.NewKafka), required: names("brokers"), server: kafkaServer, also: alsoKafka},
-	{types: names("pubsub.mqtt3", "pubsub.mqtt"), new: pubSub(mqttpubsub.NewMQTTPubSub), required: names("url"), server: mqttServer, uniqueConsumers: true},
+	{types: names("pubsub.mqtt3", "pubsub.mqtt"), new: pubSub(mqttpubsub.NewMQTTPubSub), required: names("url"), server: mqttServer, greet: mqttGreet, uniqueConsumers: true},
 
 	{types: names("bindings.cron"), new: input(cron.NewCron), required: names("schedule")},
 	{types: names("bindings.http"), new: output(http.NewHTTP), required: names("url")},
-	{types: names("bindings.smtp"), new: output(smtp.NewSMTP), required: names("host")},
+	{types: names("bindings.smtp"), new: output(newMailer), required: names("host")},
 	{types: names("bindings.localstorage"), new: output(localstorage.NewLocalStorage), required: names("rootPath"), adjust: path("rootPath")},
 	{types: names("bindings.redis"), new: output(redisbinding.NewRedis), required: names("redisHost"), server: redisServer, also: names("useAzureAD")},
 	{types: names("bindings.postgresql", "bindings.postgres"), new: output(postgres.NewPostgres), required: names("connectionString|url|host"), server: postgresServer, also: alsoPostgres},
 	{types: names("bindings.rabbitmq"), new: both(rabbitmqbinding.NewRabbitMQ), required: names("host", "queueName"), server: rabbitmqServer},
 	{types: names("bindings.kafka"), new: both(kafkabinding.NewKafka), required: names("brokers"), server: kafkaServer, also: alsoKafka},
-	{types: names("bindings.mqtt3", "bindings.mqtt"), new: both(mqttbinding.NewMQTT), required: names("url", "topic"), server: mqttServer, also: names("consumerID")},
+	{types: names("bindings.mqtt3", "bindings.mqtt"), new: both(mqttbinding.NewMQTT), required: names("url", "topic"), server: mqttServer, greet: mqttGreet, also: names("consumerID")},
 
 	{types: names("secretstores.local.file"), new: secretStore(file.NewLocalSecretStore), required: names("secretsFile"), adjust: path("secretsFile")},
 	{types: names("secretstores.local.env"), new: secretStore(env.NewEnvSecretStore)},
@@ -89,6 +85,9 @@ type driver struct {
 	server func(props map[string]string) ([]address, error)
 	// greet, if there is one, says hello to the server as Init would.
 	greet func(ctx context.Context, props map[string]string) error
+	// links is metadata that a component needs to carry the links of a mesh,
+	// where it does not say otherwise.
+	links map[string]string
 	// local says that a pub/sub component lives in this process: all its
 	// consumers are one instance.
 	local bool
