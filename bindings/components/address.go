@@ -1,6 +1,7 @@
 package components
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -11,6 +12,8 @@ import (
 
 	kitmd "github.com/dapr/kit/metadata"
 )
+
+var errNoURL = errors.New("it is no URL with a host")
 
 // address is where a server should answer: a network and an address as
 // net.Dial takes them.
@@ -72,7 +75,7 @@ func rabbitmqServer(props map[string]string) ([]address, error) {
 	if hostname := get(props, "hostname"); hostname != "" {
 		return []address{tcp(hostname, "5672")}, nil
 	}
-	return urls("connection string", get(props, "connectionString", "host"), "5672")
+	return urls("connectionString", get(props, "connectionString", "host"), "5672")
 }
 
 func urls(name, text, port string) ([]address, error) {
@@ -88,7 +91,7 @@ func urls(name, text, port string) ([]address, error) {
 		u, err := url.Parse(s)
 		if err != nil || u.Host == "" {
 			// What url.Parse says holds the URL, and so the password.
-			return nil, fmt.Errorf("%s is no URL with a host", name)
+			return nil, fmt.Errorf("metadata %s: %w", name, errNoURL)
 		}
 		p := port
 		switch u.Scheme {

@@ -186,6 +186,9 @@ func (o *opener) instance(ctx context.Context, c v1beta1.Component) (*instance, 
 			own := templates{app: consumer, namespace: t.namespace, pod: t.pod}.fill(props)
 			return s.start(ctx, withConsumer(d, own, consumer))
 		}
+		i.own = func(ctx context.Context, own Own) (part, error) {
+			return s.startOwn(ctx, templates{app: own.Consumer, namespace: t.namespace, pod: t.pod}.fill(props), own)
+		}
 		filled = withConsumer(d, filled, publisherID(d, o.cfg.Plan))
 	}
 	i.part, err = s.start(ctx, filled)

@@ -42,7 +42,7 @@ var registry = []driver{
 	{types: names("pubsub.in-memory"), new: pubSub(newBus), local: true},
 	{types: names("pubsub.jetstream"), new: pubSub(newStream), required: names("natsURL"), server: natsServer},
 	{types: names("pubsub.redis"), new: pubSub(redispubsub.NewRedisStreams), required: names("redisHost"), server: redisServer, also: names("consumerID", "useAzureAD", "redeliverInterval")},
-	{types: names("pubsub.rabbitmq"), new: pubSub(newRabbit), required: names("connectionString|hostname|host"), server: rabbitmqServer, links: rabbitmqLinks},
+	{types: names("pubsub.rabbitmq"), new: pubSub(newRabbit), required: names("connectionString|hostname|host"), server: rabbitmqServer},
 	{types: names("pubsub.kafka"), new: pubSub(kafka.NewKafka), required: names("brokers"), server: kafkaServer, also: alsoKafka},
 	{types: names("pubsub.mqtt3", "pubsub.mqtt"), new: pubSub(mqttpubsub.NewMQTTPubSub), required: names("url"), server: mqttServer, greet: mqttGreet, uniqueConsumers: true},
 
@@ -85,9 +85,6 @@ type driver struct {
 	server func(props map[string]string) ([]address, error)
 	// greet, if there is one, says hello to the server as Init would.
 	greet func(ctx context.Context, props map[string]string) error
-	// links is metadata that a component needs to carry the links of a mesh,
-	// where it does not say otherwise.
-	links map[string]string
 	// local says that a pub/sub component lives in this process: all its
 	// consumers are one instance.
 	local bool
