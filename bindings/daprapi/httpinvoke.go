@@ -77,17 +77,14 @@ func invokeTarget(r *http.Request) (app, method string) {
 			}
 		}
 	}
-	version, rest := cut(whole)
-	group, rest := cut(rest)
+	version, rest := cut(strings.TrimLeft(r.URL.Path, "/"))
+	group, rest := cut(strings.TrimLeft(rest, "/"))
 	if version != v1 || group != "invoke" {
 		return "", ""
 	}
-	app, method, ok := strings.Cut(rest, "/method/")
+	app, method, ok := strings.Cut(strings.TrimLeft(rest, "/"), "/method/")
 	if !ok {
-		// The last slash is cleaned away where the method is the root.
-		if app, ok = strings.CutSuffix(rest, "/method"); !ok || !strings.HasSuffix(r.URL.Path, "/") {
-			return "", ""
-		}
+		return "", ""
 	}
 	if u, err := url.QueryUnescape(app); err == nil && u != "" {
 		app = u
