@@ -19,8 +19,8 @@ type Own struct {
 	// Edit changes the metadata, secrets resolved, before the instance opens; may
 	// be nil.
 	Edit func(props map[string]string)
-	// Logged sees each line that the instance logs as an error; may be nil.
-	Logged func(text string)
+	// Log puts a handler before that of what the instance logs; may be nil.
+	Log func(slog.Handler) slog.Handler
 }
 
 // openOwn opens an instance for one user.
@@ -60,37 +60,8 @@ func (s *starter) startOwn(ctx context.Context, props map[string]string, o Own) 
 		o.Edit(props)
 	}
 	own := *s
-	if o.Logged != nil {
-		own.host.log = &bridge{log: slog.New(listener{s.log.With("component", s.component.Name).Handler(), o.Logged}), clean: s.clean}
+	if o.Log != nil {
+		own.host.log = &bridge{log: slog.New(o.Log(s.log.With("component", s.component.Name).Handler())), clean: s.clean}
 	}
 	return own.start(ctx, props)
-}
-
-// listener is a handler of logs that hears errors, whether or not they are
-// written.
-type listener struct {
-	slog.Handler
-	hear func(text string)
-}
-
-func (l listener) Enabled(ctx context.Context, level slog.Level) bool {
-	return level >= slog.LevelError || l.Handler.Enabled(ctx, level)
-}
-
-func (l listener) Handle(ctx context.Context, r slog.Record) error {
-	if r.Level >= slog.LevelError {
-		l.hear(r.Message)
-		if !l.Handler.Enabled(ctx, r.Level) {
-			return nil
-		}
-	}
-	return l.Handler.Handle(ctx, r)
-}
-
-func (l listener) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return listener{l.Handler.WithAttrs(attrs), l.hear}
-}
-
-func (l listener) WithGroup(name string) slog.Handler {
-	return listener{l.Handler.WithGroup(name), l.hear}
 }

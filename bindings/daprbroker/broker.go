@@ -68,38 +68,40 @@ type fitter interface{ Fits(e *event.Event) error }
 
 // Open returns a Broker on a pub/sub component. The component must be reachable.
 func Open(ctx context.Context, o Options) (delivery.Broker, error) {
-	if o.PubSub == nil || o.Local == nil {
-		return nil, errors.New("a broker on a pub/sub component needs the component and a local broker")
+	if o.PubSub == nil || o.Local == nil || o.Namespace == "" || o.Mesh == "" {
+		return nil, errors.New("a broker on a pub/sub component needs the component, a local broker, a namespace and a mesh")
 	}
-	b, err := open(ctx, o, o.PubSub.Name, o.PubSub.Type, connectTo(o.PubSub))
-	if err != nil {
+	b := newBroker(o, o.PubSub.Name, o.PubSub.Type)
+	b.open = b.connectTo(o.PubSub)
+	if err := b.start(ctx); err != nil {
 		return nil, err
 	}
 	return b, nil
 }
 
-func open(ctx context.Context, o Options, name, typ string, c connector) (*Broker, error) {
-	if o.Namespace == "" || o.Mesh == "" {
-		return nil, errors.New("a broker on a pub/sub component needs a namespace and a mesh: they name topics")
-	}
+func newBroker(o Options, name, typ string) *Broker {
 	b := &Broker{
 		name: name, typ: typ, namespace: o.Namespace, mesh: o.Mesh, traits: traitsOf(typ),
-		open: c, local: o.Local, log: o.Logger, queues: make(map[string]*queue),
+		local: o.Local, log: o.Logger, queues: make(map[string]*queue),
 	}
 	if b.log == nil {
 		b.log = slog.Default()
 	}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	b.done = b.ctx.Done()
+	return b
+}
+
+// start opens the instance that publishes.
+func (b *Broker) start(ctx context.Context) error {
 	var err error
-	if b.engine, err = engineID(ctx, o.Local.Shared()); err != nil {
-		return nil, fmt.Errorf("component %s (%s): %w", name, typ, err)
+	if b.engine, err = engineID(ctx, b.local.Shared()); err == nil {
+		b.publisher, err = newPublisher(ctx, b)
 	}
-	if b.publisher, err = newPublisher(ctx, b); err != nil {
+	if err != nil {
 		b.cancel()
-		return nil, fmt.Errorf("component %s (%s): %w", name, typ, err)
 	}
-	return b, nil
+	return err
 }
 
 // connect opens an instance of the component.
@@ -111,6 +113,10 @@ func (b *Broker) connect(ctx context.Context, c connection) (*instance, error) {
 		}
 	} else if b.traits.exclusive {
 		c.consumer += "_" + b.engine
+	}
+	if b.traits.streams {
+		c.settings = append(slices.Clone(c.settings),
+			setting{name: "durableName", value: c.consumer, must: true}, setting{name: "queueGroupName", value: c.consumer, must: true})
 	}
 	return b.open(ctx, c)
 }
@@ -167,6 +173,11 @@ func (b *Broker) Declare(ctx context.Context, queues ...string) error {
 	}
 	if err := b.local.Declare(ctx, queues...); err != nil {
 		return err
+	}
+	if b.traits.streams && len(queues) > 0 {
+		if err := b.ensureStream(ctx, b.publisher.metadata(), queues); err != nil {
+			return fmt.Errorf("component %s (%s): %w", b.name, b.typ, err)
+		}
 	}
 	var g errgroup.Group
 	g.SetLimit(8)

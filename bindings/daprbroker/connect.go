@@ -14,6 +14,8 @@ type connection struct {
 	settings []setting
 	// logged sees what the instance logs as an error; may be nil.
 	logged func(text string)
+	// props sees the metadata that the instance opens with; may be nil.
+	props func(map[string]string)
 }
 
 // connector opens instances of the component.

@@ -37,7 +37,8 @@ type publisher struct {
 
 	mu      sync.Mutex
 	inst    *instance
-	failing time.Time // since when nothing could be published; zero if it can
+	props   map[string]string // that the instance opened with
+	failing time.Time         // since when nothing could be published; zero if it can
 }
 
 func newPublisher(ctx context.Context, b *Broker) (*publisher, error) {
@@ -48,7 +49,11 @@ func newPublisher(ctx context.Context, b *Broker) (*publisher, error) {
 }
 
 func (p *publisher) connect(ctx context.Context) (*instance, error) {
-	c := connection{settings: p.b.traits.publish}
+	c := connection{settings: p.b.traits.publish, props: func(props map[string]string) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.props = props
+	}}
 	if mark := p.b.traits.unconfirmed; mark != "" {
 		c.logged = func(text string) {
 			if strings.Contains(text, mark) {
@@ -57,6 +62,13 @@ func (p *publisher) connect(ctx context.Context) (*instance, error) {
 		}
 	}
 	return p.b.connect(ctx, c)
+}
+
+// metadata is what the component opened with.
+func (p *publisher) metadata() map[string]string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.props
 }
 
 // publish returns nil once the component says that its server has the message.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/dapr/components-contrib/pubsub"
@@ -15,6 +14,10 @@ const (
 	// has closed: a dispatcher closes its own for every pause it makes, and to
 	// connect anew costs some components seconds.
 	linger = 10 * time.Second
+	// lackingMost is how long messages are held for want of room before they go
+	// back and the queue stops to listen until there is: other engines may have
+	// room. It is less than any component waits for a handler.
+	lackingMost = 4 * time.Second
 	// subscribeTimeout bounds the wait for a component's Subscribe. RabbitMQ's
 	// gives up after a minute and must not be left to.
 	subscribeTimeout = 25 * time.Second
@@ -32,7 +35,6 @@ type queue struct {
 	room                  *room
 	seen                  seen
 	hands                 hands
-	last                  atomic.Int64 // when the last message came, in Unix nanoseconds
 	renewal               chan struct{}
 
 	mu    sync.Mutex
@@ -164,12 +166,16 @@ func (q *queue) listen(ctx context.Context, first chan<- error) {
 			first <- err
 			first = nil
 		}
+		switch {
+		case ctx.Err() != nil:
+			return
+		case errors.Is(err, errNoRoom):
+			q.room.ample(ctx)
+			err = nil
+		}
 		if err == nil {
 			pause = reconnectFirst
 			continue
-		}
-		if ctx.Err() != nil {
-			return
 		}
 		if q.b.quiet.allow("listen " + q.name) {
 			q.b.log.Warn("queue cannot be read from its component; will try on", "queue", q.name, "component", q.b.name, "tried", time.Since(began).Round(time.Millisecond), "error", err)
@@ -208,27 +214,24 @@ func (q *queue) session(ctx context.Context, ready func()) error {
 		return err
 	}
 	ready()
-	q.last.Store(time.Now().UnixNano())
-	idle := q.b.traits.idle
-	var tick <-chan time.Time
-	if idle > 0 {
-		ticker := time.NewTicker(idle / 2)
-		defer ticker.Stop()
-		tick = ticker.C
-	}
+	tick := time.NewTicker(lackingMost / 2)
+	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-q.renewal:
 			return nil
-		case <-tick:
-			if q.hands.none() && time.Since(time.Unix(0, q.last.Load())) >= idle {
-				return nil
+		case <-tick.C:
+			if q.room.lacking() >= lackingMost {
+				return errNoRoom
 			}
 		}
 	}
 }
+
+// errNoRoom ends a session that has messages in hand and no room for them.
+var errNoRoom = errors.New("no room")
 
 // hands counts the handlers under way.
 type hands struct {
@@ -251,12 +254,6 @@ func (h *hands) leave() {
 		close(h.zero)
 		h.zero = nil
 	}
-}
-
-func (h *hands) none() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.n == 0
 }
 
 // wait waits, for closeWait at most, until no handler is under way.

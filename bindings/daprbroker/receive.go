@@ -19,17 +19,15 @@ const (
 )
 
 // errBack gives a message back to its component.
-var errBack = errors.New("no room for the event at present; it goes back")
+var errBack = errors.New("weft gives the event back for now")
 
 // receive takes a message: it returns nil once the event is durable in Local,
 // which is the component's leave to forget it. run ends with the subscription,
-// ctx as the component pleases. An error is returned only with ctx at its end,
-// or where the component brings the message again: Redis' acknowledges a message
-// whose handler fails while its context is on.
+// ctx as the component pleases. An error is returned only once ctx has ended:
+// Redis' component acknowledges a message whose handler fails before.
 func (q *queue) receive(run, ctx context.Context, msg *pubsub.NewMessage) error {
 	q.hands.enter()
 	defer q.hands.leave()
-	q.last.Store(time.Now().UnixNano())
 	if q.b.traits.inProcess {
 		return q.pass(ctx, msg)
 	}
@@ -38,11 +36,6 @@ func (q *queue) receive(run, ctx context.Context, msg *pubsub.NewMessage) error 
 		ctx, cancel = context.WithCancel(ctx)
 		defer cancel()
 		defer context.AfterFunc(run, cancel)()
-	}
-	if hold := q.b.traits.hold; hold > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, hold)
-		defer cancel()
 	}
 	e, no, err := unmarshal(msg.Data)
 	if err != nil {

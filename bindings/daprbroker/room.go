@@ -2,6 +2,7 @@ package daprbroker
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 )
@@ -14,6 +15,8 @@ const (
 	// roomCheck is how often room is looked for while there is none, in case
 	// the news of it was missed.
 	roomCheck = 250 * time.Millisecond
+	// ampleCheck is the same for a queue that has paused.
+	ampleCheck = 2 * time.Second
 )
 
 // room says how many events more may be taken from the component into Local.
@@ -26,6 +29,9 @@ type room struct {
 	left int
 	open bool
 	more chan struct{} // closed when something changed
+	// waiters wait for room, all of them since at least then.
+	waiters int
+	since   time.Time
 }
 
 func newRoom(waiting func(context.Context) (int, error)) *room {
@@ -34,18 +40,62 @@ func newRoom(waiting func(context.Context) (int, error)) *room {
 
 // take waits until there is room for one event and takes it.
 func (r *room) take(ctx context.Context) error {
+	more, ok := r.try(ctx)
+	if ok {
+		return nil
+	}
+	r.wait(1)
+	defer r.wait(-1)
 	for {
-		more, ok := r.try(ctx)
-		if ok {
+		select {
+		case <-more:
+		case <-time.After(roomCheck):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if more, ok = r.try(ctx); ok {
 			return nil
 		}
-		timer := time.NewTimer(roomCheck)
+	}
+}
+
+func (r *room) wait(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.waiters == 0 {
+		r.since = time.Now()
+	}
+	r.waiters += n
+}
+
+// lacking is for how long there was no room although some wait for it.
+func (r *room) lacking() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.waiters == 0 {
+		return 0
+	}
+	return time.Since(r.since)
+}
+
+// ample waits until there is room again for a good many.
+func (r *room) ample(ctx context.Context) {
+	for ctx.Err() == nil {
+		r.mu.Lock()
+		more, open := r.more, r.open
+		r.mu.Unlock()
+		check := time.Duration(math.MaxInt64)
+		if open {
+			if n, err := r.waiting(ctx); err == nil && n <= ahead/2 {
+				return
+			}
+			check = ampleCheck
+		}
+		timer := time.NewTimer(check)
 		select {
 		case <-more:
 		case <-timer.C:
 		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
 		}
 		timer.Stop()
 	}
@@ -61,6 +111,7 @@ func (r *room) try(ctx context.Context) (more <-chan struct{}, ok bool) {
 	}
 	if r.open && r.left > 0 && ctx.Err() == nil {
 		r.left--
+		r.since = time.Now()
 		return nil, true
 	}
 	return r.more, false

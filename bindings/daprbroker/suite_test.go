@@ -10,6 +10,11 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	js "github.com/nats-io/nats.go/jetstream"
 
 	"github.com/weftmesh/weft/api/v1beta1"
 	"github.com/weftmesh/weft/bindings/components"
@@ -98,8 +103,65 @@ func suite(c func(place string, o brokertest.Options) component) brokertest.Suit
 var inMemory = suite(func(string, brokertest.Options) component { return component{typ: "pubsub.in-memory"} })
 
 func TestMain(m *testing.M) {
-	brokertest.Child(inMemory)
+	child := inMemory
+	if os.Getenv(envNATS) != "" {
+		child = overJetStream
+	}
+	brokertest.Child(child)
 	os.Exit(m.Run())
 }
 
 func TestInMemory(t *testing.T) { brokertest.Run(t, inMemory) }
+
+// natsServer runs a NATS server with JetStream on loopback.
+func natsServer(t *testing.T, dir string, port int) *server.Server {
+	t.Helper()
+	srv, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: dir, NoSigs: true, NoLog: true,
+		MaxPayload: 8 << 20,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv.Start()
+	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
+	if !srv.ReadyForConnections(30 * time.Second) {
+		t.Fatal("NATS server does not get ready")
+	}
+	return srv
+}
+
+// envNATS tells the test binary's child where the server is.
+const envNATS = "WEFT_DAPRBROKER_NATS"
+
+var overJetStream = suite(func(place string, o brokertest.Options) component {
+	if o.MaxBytes > 0 {
+		boundStream(os.Getenv(envNATS), meshOf(place), o.MaxBytes)
+	}
+	return component{typ: "pubsub.jetstream", metadata: map[string]string{"natsURL": os.Getenv(envNATS)}}
+})
+
+// boundStream makes a mesh's stream before the Broker does, with another bound.
+func boundStream(url, meshName string, maxBytes int64) {
+	nc, err := nats.Connect(url)
+	if err != nil {
+		panic(err)
+	}
+	defer nc.Close()
+	api, err := js.New(nc)
+	if err != nil {
+		panic(err)
+	}
+	_, err = api.CreateOrUpdateStream(context.Background(), js.StreamConfig{
+		Name: "LINKS-" + meshName, Subjects: []string{"weft.default." + meshName + ".>"},
+		Retention: js.WorkQueuePolicy, Discard: js.DiscardNew, MaxBytes: maxBytes,
+	})
+	if err != nil {
+		panic(err)
+	}
+}
+
+func TestJetStream(t *testing.T) {
+	t.Setenv(envNATS, natsServer(t, t.TempDir(), -1).ClientURL())
+	brokertest.Run(t, overJetStream)
+}

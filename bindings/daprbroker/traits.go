@@ -12,15 +12,11 @@ type traits struct {
 	// standing queues exist at the server only once someone has subscribed; what
 	// is published before is lost.
 	standing bool
-	// hold is how long a message may be held back for want of room before it is
-	// given back; 0 for as long as it takes.
-	hold time.Duration
+	// streams must exist before something is published.
+	streams bool
 	// detached handlers run under a context that does not end with their
 	// subscription.
 	detached bool
-	// idle is after how much silence a subscription is made anew, where a client
-	// may have given up its server for good without a word; 0 for never.
-	idle time.Duration
 	// grace is what a component needs between the end of a subscription and its
 	// Close, which would else never return.
 	grace time.Duration
@@ -65,9 +61,7 @@ var redisTraits = traits{
 // restart of the server forgets, deletes a queue with its last consumer, and
 // drops what a handler gives back.
 var rabbitmqTraits = traits{
-	standing: true,
-	// Half the server's own consumer_timeout, after which it closes the channel.
-	hold:        15 * time.Minute,
+	standing:    true,
 	grace:       100 * time.Millisecond,
 	unconfirmed: "did not receive confirmation of publishing",
 	publish: []setting{
@@ -92,20 +86,29 @@ var rabbitmqTraits = traits{
 	limits: rabbitmqLimits,
 }
 
-// A message comes again when it was not acknowledged for ackWait, or was given
-// back: after the same time. Its client gives up a server that was away for two
-// minutes.
+// JetStream's durable consumers are made beforehand, as the component makes them
+// without a bound to how long it waits for an acknowledgement, but for the
+// server's own. They are "single": with "parallel" the client acknowledges a
+// message as soon as the component has begun with it.
 var jetstreamTraits = traits{
-	hold: 10 * time.Second,
-	idle: 2 * time.Minute,
+	streams: true,
+	grace:   50 * time.Millisecond,
 	consume: []setting{
 		{name: "ackPolicy", value: "explicit", must: true},
 		{name: "deliverPolicy", value: "all", must: true},
-		{name: "maxDeliver", value: "-1", must: true},
+		{name: "concurrency", value: "single", must: true},
+		// What the durable consumer says holds.
+		{name: "ackWait", must: true},
+		{name: "maxDeliver", must: true},
 		{name: "backOff", must: true},
-		{name: "concurrency", value: "parallel", must: true},
-		{name: "ackWait", value: "15s"},
-		{name: "maxAckPending", value: "128"},
+		{name: "maxAckPending", must: true},
+		{name: "flowControl", must: true},
+		{name: "heartbeat", must: true},
+		{name: "replicas", must: true},
+		{name: "memoryStorage", must: true},
+		{name: "rateLimit", must: true},
+		{name: "startSequence", must: true},
+		{name: "startTime", must: true},
 	},
 	limits: jetstreamLimits,
 }
