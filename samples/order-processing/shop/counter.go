@@ -6,8 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/weftmesh/weft/runtime/state"
 )
@@ -18,110 +16,46 @@ var (
 	decisions = state.Of[Decision](StateStore)
 )
 
-// Bounds of what is decided together.
-const (
-	maxTogether = 128
-	maxLines    = 512
-	maxTime     = 10 * time.Second
-)
+// Counter decides orders. All orders want the same few articles, and each would
+// wait for the store's answers to the one before it: so it decides together
+// what comes together. It is safe for concurrent use, and several processes may
+// decide.
+type Counter struct{ orders *together[Order, Decision] }
 
-// Counter decides orders. All orders want the same few articles, and each of
-// them would wait for the stores' answers to the one before it: so those that
-// arrive meanwhile are decided together, in as many calls as a single one.
-//
-// The zero value is ready to use. It is safe for concurrent use, and so is
-// deciding in several processes.
-type Counter struct {
-	mu      sync.Mutex
-	waiting []*request
-	turn    chan struct{} // holds an element while someone decides
-}
-
-type request struct {
-	order    Order
-	decision Decision
-	err      error
-	done     chan struct{}
-}
+// NewCounter returns a counter.
+func NewCounter() *Counter { return &Counter{newTogether(decideAll)} }
 
 // Decide checks an order, which has an id and is complete, and reserves its
 // items if all are in stock: both or neither. The first decision on an order id
 // stands: asked again, as after a redelivery, it answers the same and reserves
 // nothing.
 func (c *Counter) Decide(ctx context.Context, o Order) (Decision, error) {
-	r := &request{order: o, done: make(chan struct{})}
-	c.mu.Lock()
-	if c.turn == nil {
-		c.turn = make(chan struct{}, 1)
+	d, err := c.orders.ask(ctx, o)
+	if err != nil {
+		return Decision{}, fmt.Errorf("order %s: %w", o.OrderID, err)
 	}
-	c.waiting = append(c.waiting, r)
-	c.mu.Unlock()
-	for {
-		select {
-		case <-r.done:
-			return r.decision, r.err
-		case <-ctx.Done():
-			// Whoever has the turn next may decide it all the same.
-			return Decision{}, fmt.Errorf("order %s: %w", o.OrderID, ctx.Err())
-		case c.turn <- struct{}{}:
-			c.serve(ctx)
-			<-c.turn
-		}
-	}
+	return d, nil
 }
 
-// serve decides what is waiting.
-func (c *Counter) serve(ctx context.Context) {
-	batch := c.take()
-	if len(batch) == 0 {
-		return
-	}
-	// The others do not fail because the caller who has the turn gives up.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxTime)
-	defer cancel()
-	orders := make([]Order, len(batch))
-	for i, r := range batch {
-		orders[i] = r.order
-	}
-	decided, err := decideAll(ctx, orders)
-	for _, r := range batch {
-		r.decision, r.err = decided[r.order.OrderID], err
-		close(r.done)
-	}
-}
-
-func (c *Counter) take() []*request {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	n, lines := 0, 0
-	for n < min(len(c.waiting), maxTogether) && (n == 0 || lines+len(c.waiting[n].order.Items) <= maxLines) {
-		lines += len(c.waiting[n].order.Items)
-		n++
-	}
-	batch := c.waiting[:n:n]
-	c.waiting = c.waiting[n:]
-	if len(c.waiting) == 0 {
-		c.waiting = nil
-	}
-	return batch
-}
-
-// decideAll decides orders and returns the decisions by order id. It does so in
-// two steps: it sets pieces aside, then it files the decisions. A store may
+// decideAll decides orders, in two steps: it sets pieces aside, then it files the decisions. A store may
 // carry out the one and not the other, and even a part of the first (Redis has
 // no rollback): then the orders come again, and what is set aside for them is
 // found.
-func decideAll(ctx context.Context, orders []Order) (map[string]Decision, error) {
+func decideAll(ctx context.Context, orders []Order) ([]Decision, error) {
 	decided, fresh, err := setAside(ctx, orders)
 	if err != nil {
 		return nil, fmt.Errorf("setting aside: %w", err)
 	}
 	if len(fresh) > 0 {
-		if err = file(ctx, decided, fresh); err != nil {
+		if err = enter(ctx, decided, fresh); err != nil {
 			return nil, fmt.Errorf("filing decisions: %w", err)
 		}
 	}
-	return decided, nil
+	list := make([]Decision, len(orders))
+	for i, o := range orders {
+		list[i] = decided[o.OrderID]
+	}
+	return list, nil
 }
 
 // setAside returns decisions by order id, those that are filed already among
@@ -235,9 +169,9 @@ func find(ctx context.Context, orders []Order, shelf map[string]*Stock) (map[str
 	return filed, nil
 }
 
-// file files fresh decisions, by key, unless there is one on the same order
+// enter files fresh decisions, by key, unless there is one on the same order
 // meanwhile: decided then has the one that was first.
-func file(ctx context.Context, decided map[string]Decision, fresh []string) error {
+func enter(ctx context.Context, decided map[string]Decision, fresh []string) error {
 	return state.Transaction(ctx, StateStore, fresh, func(tx *state.Tx) error {
 		for _, key := range fresh {
 			id := strings.TrimPrefix(key, orderKey(""))

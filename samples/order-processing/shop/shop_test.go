@@ -109,7 +109,7 @@ func TestDecide(t *testing.T) {
 			h.SetState(StateStore, customerKey("c-7"), Customer{Name: "Di", Email: "di@customers.example", Active: true})
 			tc.order.OrderID, tc.want.OrderID, tc.want.CustomerID = "o-1", "o-1", tc.order.CustomerID
 			for _, again := range []bool{false, true} {
-				got, err := new(Counter).Decide(h.Context(), tc.order)
+				got, err := NewCounter().Decide(h.Context(), tc.order)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -181,7 +181,7 @@ func TestHalfDone(t *testing.T) {
 			for _, d := range tc.filed {
 				h.SetState(StateStore, orderKey(d.OrderID), d)
 			}
-			d, err := new(Counter).Decide(h.Context(), order)
+			d, err := NewCounter().Decide(h.Context(), order)
 			if err != nil || d.Valid != tc.valid {
 				t.Errorf("%s: %+v, %v", tc.reason, d, err)
 			}
@@ -201,7 +201,7 @@ func TestStockIsNeverPromisedTwice(t *testing.T) {
 	var wg sync.WaitGroup
 	confirmed := make(map[string]int)
 	for range 2 { // counters stand for processes: each order comes to both
-		var c Counter
+		c := NewCounter()
 		for i := range orders {
 			wg.Go(func() {
 				d, err := c.Decide(h.Context(), Order{OrderID: fmt.Sprint(i), CustomerID: "c-1", Items: []Item{{"tea", 1}}})
@@ -227,7 +227,7 @@ func TestStockIsNeverPromisedTwice(t *testing.T) {
 		}
 	}
 	// The stock forgets what is decided with the next order.
-	if _, err := new(Counter).Decide(h.Context(), Order{OrderID: "last", CustomerID: "c-1", Items: []Item{{"tea", 1}}}); err != nil {
+	if _, err := NewCounter().Decide(h.Context(), Order{OrderID: "last", CustomerID: "c-1", Items: []Item{{"tea", 1}}}); err != nil {
 		t.Fatal(err)
 	}
 	if s := stockOf(h, "tea"); len(s.Held) != 0 {
@@ -238,13 +238,13 @@ func TestStockIsNeverPromisedTwice(t *testing.T) {
 func TestCatalogueFillsTheStore(t *testing.T) {
 	h := fntest.New(t)
 	opening := OpeningStock("pot-300")
-	if _, err := new(Counter).Decide(h.Context(), Order{OrderID: "o-1", CustomerID: "c-1", Items: []Item{{"pot-300", 1}, {"yacht", 1}}}); err != nil {
+	if _, err := NewCounter().Decide(h.Context(), Order{OrderID: "o-1", CustomerID: "c-1", Items: []Item{{"pot-300", 1}, {"yacht", 1}}}); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"customer/c-1", "order/o-1"}, h.StateKeys(StateStore)); diff != "" {
 		t.Errorf("after a rejected order (-want +got):\n%s", diff)
 	}
-	if _, err := new(Counter).Decide(h.Context(), Order{OrderID: "o-2", CustomerID: "c-1", Items: []Item{{"pot-300", 1}}}); err != nil {
+	if _, err := NewCounter().Decide(h.Context(), Order{OrderID: "o-2", CustomerID: "c-1", Items: []Item{{"pot-300", 1}}}); err != nil {
 		t.Fatal(err)
 	}
 	if s := stockOf(h, "pot-300"); s.Available != opening-1 {
@@ -254,7 +254,7 @@ func TestCatalogueFillsTheStore(t *testing.T) {
 
 func TestStoreThatFails(t *testing.T) {
 	h := fntest.New(t)
-	var c Counter
+	c := NewCounter()
 	order := Order{OrderID: "o-1", CustomerID: "c-1", Items: []Item{{"tea-100", 1}}}
 	h.FailNext(StateStore, 1, state.ErrUnavailable)
 	if _, err := c.Decide(h.Context(), order); !errors.Is(err, state.ErrUnavailable) {
@@ -270,10 +270,10 @@ func TestStoreThatFails(t *testing.T) {
 }
 
 func TestNotifyOnce(t *testing.T) {
-	h := fntest.New(t)
+	h, p := fntest.New(t), NewPost()
 	for i, again := range []bool{false, true} {
 		d := Decision{OrderID: "o-1", CustomerID: "c-1", Status: StatusRejected, Reason: fmt.Sprintf("<%d>", i)}
-		m, got, err := Notify(h.Context(), d)
+		m, got, err := p.Notify(h.Context(), d)
 		if err != nil || got != again || m.To != "ada@customers.example" || !strings.Contains(m.Body, "&lt;0&gt;") {
 			t.Errorf("call %d: %+v, again %v, %v, want the first mail", i+1, m, got, err)
 		}
@@ -284,13 +284,13 @@ func TestNotifyOnce(t *testing.T) {
 }
 
 func TestMailServerThatFails(t *testing.T) {
-	h := fntest.New(t)
+	h, p := fntest.New(t), NewPost()
 	d := Decision{OrderID: "o-1", CustomerID: "c-1", Status: StatusConfirmed}
 	h.FailNext(MailServer, 1, errors.New("421 come again"))
-	if _, _, err := Notify(h.Context(), d); err == nil {
+	if _, _, err := p.Notify(h.Context(), d); err == nil {
 		t.Error("no error though the mail was not taken")
 	}
-	if _, again, err := Notify(h.Context(), d); err != nil || again {
+	if _, again, err := p.Notify(h.Context(), d); err != nil || again {
 		t.Errorf("the next attempt: again %v, %v: want the mail sent", again, err)
 	}
 }

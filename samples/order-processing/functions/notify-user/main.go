@@ -11,9 +11,11 @@ import (
 )
 
 func main() {
-	fn.Typed("notifyUser", notify)
+	fn.Typed("notifyUser", notifier{shop.NewPost()}.notify)
 	fn.Main()
 }
+
+type notifier struct{ post *shop.Post }
 
 // Receipt says what notifyUser did.
 type Receipt struct {
@@ -25,8 +27,8 @@ type Receipt struct {
 }
 
 // notify may be called again with the same decision: mail goes out once.
-func notify(ctx context.Context, d shop.Decision) (Receipt, error) {
-	mail, again, err := shop.Notify(ctx, d)
+func (n notifier) notify(ctx context.Context, d shop.Decision) (Receipt, error) {
+	mail, again, err := n.post.Notify(ctx, d)
 	switch {
 	case errors.Is(err, shop.ErrStatus):
 		return Receipt{}, fn.Permanent(err)

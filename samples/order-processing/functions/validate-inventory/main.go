@@ -13,14 +13,14 @@ import (
 )
 
 func main() {
-	fn.Typed("validateInventory", new(validator).validate)
+	fn.Typed("validateInventory", validator{shop.NewCounter()}.validate)
 	fn.Main()
 }
 
-type validator struct{ counter shop.Counter }
+type validator struct{ counter *shop.Counter }
 
 // validate may be called again with the same order: the first decision stands.
-func (v *validator) validate(ctx context.Context, order shop.Order) (shop.Decision, error) {
+func (v validator) validate(ctx context.Context, order shop.Order) (shop.Decision, error) {
 	if err := shop.CheckID(order.OrderID); err != nil {
 		// Nobody could be told, and no later attempt will find an id.
 		return shop.Decision{}, fn.Permanent(fmt.Errorf("orderId: %w", err))
@@ -33,7 +33,7 @@ func (v *validator) validate(ctx context.Context, order shop.Order) (shop.Decisi
 	}
 	d, err := v.counter.Decide(ctx, order)
 	if err != nil {
-		return shop.Decision{}, fmt.Errorf("order %s: %w", order.OrderID, err)
+		return shop.Decision{}, err
 	}
 	fn.Logger(ctx).Debug("order decided", "orderId", d.OrderID, "customerId", d.CustomerID, "status", d.Status, "reason", d.Reason)
 	return d, nil

@@ -1,0 +1,89 @@
+package shop
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Bounds of what is done together.
+const (
+	maxTogether = 128
+	maxTime     = 10 * time.Second
+)
+
+// together does in few calls of a store what many ask for: those who come while
+// it is busy are served together. So the load may grow, and the calls need not.
+// A single one does not wait.
+type together[In, Out any] struct {
+	do func(context.Context, []In) ([]Out, error) // one result for each
+	// turn holds an element while someone serves.
+	turn chan struct{}
+
+	mu      sync.Mutex
+	waiting []*request[In, Out]
+}
+
+type request[In, Out any] struct {
+	in   In
+	out  Out
+	err  error
+	done chan struct{}
+}
+
+func newTogether[In, Out any](do func(context.Context, []In) ([]Out, error)) *together[In, Out] {
+	return &together[In, Out]{do: do, turn: make(chan struct{}, 1)}
+}
+
+// ask returns the result for in. Whoever is first serves all who wait.
+func (t *together[In, Out]) ask(ctx context.Context, in In) (Out, error) {
+	r := &request[In, Out]{in: in, done: make(chan struct{})}
+	t.mu.Lock()
+	t.waiting = append(t.waiting, r)
+	t.mu.Unlock()
+	for {
+		select {
+		case <-r.done:
+			return r.out, r.err
+		case <-ctx.Done():
+			// Whoever serves next may do it all the same.
+			var none Out
+			return none, ctx.Err()
+		case t.turn <- struct{}{}:
+			t.serve(ctx)
+			<-t.turn
+		}
+	}
+}
+
+func (t *together[In, Out]) serve(ctx context.Context) {
+	batch := t.take()
+	if len(batch) == 0 {
+		return
+	}
+	// The others do not fail because the one who serves gives up.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxTime)
+	defer cancel()
+	in := make([]In, len(batch))
+	for i, r := range batch {
+		in[i] = r.in
+	}
+	out, err := t.do(ctx, in)
+	for i, r := range batch {
+		if r.err = err; err == nil {
+			r.out = out[i]
+		}
+		close(r.done)
+	}
+}
+
+func (t *together[In, Out]) take() []*request[In, Out] {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := min(len(t.waiting), maxTogether)
+	batch := t.waiting[:n:n]
+	if t.waiting = t.waiting[n:]; len(t.waiting) == 0 {
+		t.waiting = nil
+	}
+	return batch
+}
