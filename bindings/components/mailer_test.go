@@ -3,6 +3,7 @@ package components
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"strings"
 	"sync"
@@ -61,7 +62,7 @@ func TestMailsAtTheSameTimeGoToTheirOwnAddresses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := newMailer(quiet)
+	m := newMailer(&bridge{log: slog.New(slog.DiscardHandler)})
 	if err := m.Init(t.Context(), bindings.Metadata{Base: contribmeta.Base{Properties: map[string]string{
 		"host": host, "port": port, "emailFrom": "shop@shop.example",
 	}}}); err != nil {
