@@ -17,9 +17,9 @@ import (
 
 // ackLog keeps the ids of the events of one queue that were acknowledged within
 // the dedup window, so that the events themselves need not be kept. While the
-// server runs it remembers ids for the window whether or not their events are
-// still there; only what it rebuilds that memory from, when it opens a stream,
-// is what the stream holds. The log is read at that moment alone.
+// engine runs it remembers ids for the window whether or not their events are
+// still there (see recent); only what it rebuilds that memory from, when it
+// starts, is what the stream holds. The log is read at that moment alone.
 //
 // An id is written before its event is acknowledged, with one plain write: the
 // page cache outlives the process, and the syncer takes the file to the disk.
@@ -198,7 +198,7 @@ func (l *ackLog) add(id string, stored time.Time) error {
 	}
 	now := l.now()
 	if now.Sub(stored) >= l.window {
-		return nil // the server has forgotten it, too
+		return nil // this run has forgotten it, too
 	}
 	k, ok := parseKey(id)
 	if !ok {

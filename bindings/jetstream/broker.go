@@ -67,6 +67,8 @@ type queue struct {
 	// acked knows what the last run acknowledged; nil if the stream keeps
 	// that.
 	acked *ackLog
+	// recent knows what the queue took lately; nil if the server does.
+	recent *recent
 	// lastAck is where the latest acknowledgement went.
 	lastAck atomic.Pointer[string]
 }
@@ -134,13 +136,17 @@ func (b *Broker) Declare(ctx context.Context, queues ...string) error {
 
 func (b *Broker) declare(ctx context.Context, name string) (*queue, error) {
 	q := &queue{name: name, stream: b.names.queueStream(name), subject: b.names.queueSubject(name)}
+	window := b.opts.DedupWindow
+	if b.logs != nil {
+		window = serverWindow
+	}
 	stream, err := b.ensureStream(ctx, js.StreamConfig{
 		Name:       q.stream,
 		Subjects:   []string{q.subject},
 		Retention:  js.LimitsPolicy,
 		Discard:    js.DiscardNew,
 		MaxBytes:   b.opts.MaxBytes,
-		Duplicates: b.opts.DedupWindow,
+		Duplicates: window,
 	})
 	if err != nil {
 		return nil, err
@@ -164,6 +170,9 @@ func (b *Broker) declare(ctx context.Context, name string) (*queue, error) {
 	}
 	if b.logs != nil {
 		if q.acked, err = b.logs(q.stream); err != nil {
+			return nil, err
+		}
+		if err = b.hear(ctx, q); err != nil {
 			return nil, err
 		}
 	}
@@ -300,6 +309,7 @@ func (b *Broker) Close() (err error) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		for _, q := range b.queues {
+			q.recent.crash(delivery.ErrClosed)
 			err = errors.Join(err, q.acked.close())
 		}
 	})

@@ -2,9 +2,12 @@ package jetstream
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -70,16 +73,23 @@ func (s *Server) reopen() error {
 	if err := s.srv.EnableJetStream(&config); err != nil {
 		return err
 	}
-	// The server knows again only what its streams hold.
+	ctx, cancel := context.WithTimeout(context.Background(), recallWithin)
+	defer cancel()
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, q := range s.queues {
-		if err := q.acked.reread(); err != nil {
+	queues := slices.Collect(maps.Values(s.queues))
+	s.mu.Unlock()
+	for _, q := range queues {
+		// What was not answered will not be, and may have been stored.
+		q.recent.crash(errReopened)
+		if err := errors.Join(s.recall(ctx, q), q.acked.reread()); err != nil {
 			s.log.Warn("repeated events may be routed twice", "queue", q.name, "error", err)
 		}
 	}
 	return nil
 }
+
+// errReopened answers what was published as the streams went away.
+var errReopened = errors.New("the queues were opened anew meanwhile")
 
 // probe writes a file of guardRoom bytes.
 func probe(dir string) error {

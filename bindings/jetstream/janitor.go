@@ -154,6 +154,7 @@ func (j *janitor) sweep(ctx context.Context, now time.Time, urgentOnly bool) {
 	}
 	j.b.mu.Unlock()
 	for _, q := range queues {
+		q.recent.forget(now)
 		j.mu.Lock()
 		h := j.past[q.name]
 		if h == nil {

@@ -15,8 +15,11 @@ import (
 )
 
 // ackerEnv tells the test binary to be the process that acknowledges events
-// until it is killed.
-const ackerEnv = "WEFT_JETSTREAM_ACKER"
+// until it is killed; waitEnv, that it acknowledges none.
+const (
+	ackerEnv = "WEFT_JETSTREAM_ACKER"
+	waitEnv  = "WEFT_JETSTREAM_WAIT"
+)
 
 func startAt(ctx context.Context, dir string) (*Server, delivery.Subscription, error) {
 	b, err := Start(ctx, Options{Dir: dir, Namespace: "default", Mesh: "shop", Logger: slog.New(slog.DiscardHandler)})
@@ -33,6 +36,7 @@ func startAt(ctx context.Context, dir string) (*Server, delivery.Subscription, e
 // acker publishes and acknowledges events, and says each that it has.
 func acker(dir string) error {
 	ctx := context.Background()
+	wait := os.Getenv(waitEnv) != ""
 	b, sub, err := startAt(ctx, dir)
 	if err != nil {
 		return err
@@ -41,6 +45,10 @@ func acker(dir string) error {
 		id := strconv.Itoa(i)
 		if err := b.Publish(ctx, "q", sized(id, 10)); err != nil {
 			return err
+		}
+		if wait {
+			fmt.Println(id)
+			continue
 		}
 		ds, err := sub.Fetch(ctx, 1)
 		if err != nil {
@@ -64,13 +72,13 @@ func ackerChild() {
 	}
 }
 
-// TestKnownAfterKill: what a process acknowledged before it was killed is known
-// to the next, although it is gone from the queue, and does not come again.
-func TestKnownAfterKill(t *testing.T) {
-	dir := t.TempDir()
+// killed has a process publish 500 events, and acknowledge them unless it is
+// told to let them wait, and kills it. It returns the ids.
+func killed(t *testing.T, dir string, env ...string) []string {
+	t.Helper()
 	const enough = 500
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^$")
-	cmd.Env = append(os.Environ(), ackerEnv+"="+dir)
+	cmd.Env = append(append(os.Environ(), ackerEnv+"="+dir), env...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -79,19 +87,48 @@ func TestKnownAfterKill(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	var acked []string
+	var ids []string
 	for lines := bufio.NewScanner(out); lines.Scan(); {
-		acked = append(acked, lines.Text())
-		if len(acked) == enough {
+		ids = append(ids, lines.Text())
+		if len(ids) == enough {
 			if err := cmd.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
 	_ = cmd.Wait()
-	if len(acked) < enough {
-		t.Fatalf("the process ended by itself after %d events", len(acked))
+	if len(ids) < enough {
+		t.Fatalf("the process ended by itself after %d events", len(ids))
 	}
+	return ids
+}
+
+// TestWaitingKnownAfterKill: what a process published before it was killed, and
+// nobody has taken yet, is known to the next.
+func TestWaitingKnownAfterKill(t *testing.T) {
+	dir := t.TempDir()
+	ids := killed(t, dir, waitEnv+"=1")
+	b, _, err := startAt(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.Close() })
+	before := lastSequence(t, b)
+	for _, id := range ids {
+		if err := b.Publish(t.Context(), "q", sized(id, 10)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := lastSequence(t, b) - before; n != 0 {
+		t.Errorf("%d of %d waiting events were stored again", n, len(ids))
+	}
+}
+
+// TestKnownAfterKill: what a process acknowledged before it was killed is known
+// to the next, although it is gone from the queue, and does not come again.
+func TestKnownAfterKill(t *testing.T) {
+	dir := t.TempDir()
+	acked := killed(t, dir)
 	b, sub, err := startAt(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)

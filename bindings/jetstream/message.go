@@ -25,7 +25,7 @@ const (
 // hash over source and id.
 type key [12]byte
 
-// keyLength is the number of characters of a key, which is what the server
+// keyLength is the number of characters of a key, which a server elsewhere
 // keeps in memory for each event of the window.
 const keyLength = 16
 

@@ -46,8 +46,8 @@ type Options struct {
 	AckWait time.Duration
 }
 
-// embeddedDedupWindow is Start's default. Ids are most of what a busy mesh costs
-// in memory, about 75 bytes each, so the window is no longer than it must be.
+// embeddedDedupWindow is Start's default. Ids are in memory, so
+// the window is no longer than it must be.
 //
 // What is repeated is an event whose outputs were stored when the engine was
 // killed, before the event itself was acknowledged. It comes back once the ack

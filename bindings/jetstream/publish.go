@@ -29,10 +29,12 @@ func (b *Broker) Publish(ctx context.Context, queue string, e *event.Event) erro
 	if err := b.fits(msg); err != nil {
 		return err
 	}
-	if q, err := b.queue(queue); err == nil && !b.isClosed() && q.acked.has(k) {
-		return nil
+	q, err := b.queue(queue)
+	if err == nil && q.recent != nil {
+		err = b.publishOnce(ctx, q, k, msg)
+	} else {
+		_, err = b.publish(ctx, msg)
 	}
-	_, err = b.publish(ctx, msg)
 	if errors.Is(err, delivery.ErrQueueFull) {
 		b.clean.hurry(queue)
 	}
@@ -76,28 +78,47 @@ func (b *Broker) fits(m *nats.Msg) error {
 
 // publish stores a message and returns its sequence.
 func (b *Broker) publish(ctx context.Context, msg *nats.Msg) (uint64, error) {
-	if b.isClosed() {
-		return 0, delivery.ErrClosed
-	}
-	if err := b.unwell.Load(); err != nil {
-		return 0, *err
+	if err := b.takes(); err != nil {
+		return 0, err
 	}
 	defer b.files.touch()
 	bounded, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
 	resp, err := b.nc.RequestMsgWithContext(bounded, msg)
 	if err != nil {
-		if why := b.unwell.Load(); why != nil {
-			return 0, *why
-		}
-		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-			return 0, fmt.Errorf("no answer from the queues within %v", publishTimeout)
-		}
-		return 0, b.mean(err)
+		return 0, b.unanswered(ctx, err)
 	}
+	return b.stored(resp.Data)
+}
+
+// takes says why nothing can be published, nil if it can.
+func (b *Broker) takes() error {
+	if b.isClosed() {
+		return delivery.ErrClosed
+	}
+	if why := b.unwell.Load(); why != nil {
+		return *why
+	}
+	return nil
+}
+
+// unanswered says why a publish under ctx ended with err and without an answer.
+func (b *Broker) unanswered(ctx context.Context, err error) error {
+	if why := b.unwell.Load(); why != nil {
+		return *why
+	}
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return fmt.Errorf("no answer from the queues within %v", publishTimeout)
+	}
+	return b.mean(err)
+}
+
+// stored reads the server's answer to a publish: the sequence, or why there is
+// none.
+func (b *Broker) stored(answer []byte) (uint64, error) {
 	var ack pubAck
-	if !ack.parse(resp.Data) {
-		if err := json.Unmarshal(resp.Data, &ack); err != nil {
+	if !ack.parse(answer) {
+		if err := json.Unmarshal(answer, &ack); err != nil {
 			return 0, fmt.Errorf("answer of the server: %w", err)
 		}
 	}
