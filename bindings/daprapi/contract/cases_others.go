@@ -279,11 +279,6 @@ func (s *session) parts(call, body string) {
 		s.t.Errorf("%s: %v", call, err)
 	}
 	for _, name := range []string{"id", "runtimeVersion", "extended", "components", "subscriptions", "appConnectionProperties", "actorRuntime", "enabledFeatures", "httpEndpoints", "actors", "scheduler", "workflows"} {
-		var list []json.RawMessage
-		text := jsonText(string(parts[name]))
-		if json.Unmarshal([]byte(text), &list) == nil {
-			text = strings.ReplaceAll(strings.Trim(sortedList(text), "[]"), "},{", "}\n{")
-		}
-		s.add(call+": "+name, text)
+		s.add(call+": "+name, strings.Join(elements(string(parts[name])), "\n"))
 	}
 }

@@ -199,7 +199,7 @@ func (s *session) until(is func() bool) {
 func (s *session) sorted(method, path, body string) {
 	s.t.Helper()
 	r := s.quietly(method, path, body)
-	r.body = sortedList(r.body)
+	r.body = strings.Join(elements(r.body), "\n")
 	s.add(method+" "+path+"\n"+body, r.text())
 }
 

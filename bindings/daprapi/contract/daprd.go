@@ -34,7 +34,13 @@ func (d Daprd) Start(t *testing.T, s Setup) Address {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(path, "--app-id", AppID, "--app-port", s.App.Port(), "--app-protocol", "http",
+	// Tracing is on, as it always is with ours: it shows in events.
+	config := filepath.Join(s.Dir, "config.yaml")
+	err = os.WriteFile(config, []byte("apiVersion: dapr.io/v1alpha1\nkind: Configuration\nmetadata: {name: contract}\nspec: {tracing: {samplingRate: \"1\"}}\n"), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(path, "--config", config, "--app-id", AppID, "--app-port", s.App.Port(), "--app-protocol", "http",
 		"--resources-path", filepath.Join(s.Dir, "resources"), "--dapr-listen-addresses", "127.0.0.1",
 		"--dapr-http-port", ports[0], "--dapr-grpc-port", ports[1], "--dapr-internal-grpc-port", ports[2],
 		"--metrics-port", ports[3], "--enable-metrics=false", "--log-level", "info")

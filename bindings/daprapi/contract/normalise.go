@@ -25,6 +25,9 @@ var changing = []struct {
 	{regexp.MustCompile(`\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ [+-]\d{4} UTC( m=\+[0-9.]+)?`), "<time>"},
 	{regexp.MustCompile(`\b[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT`), "<time>"},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "<address>"},
+	// The names of types in the program, which say nothing to who calls.
+	{regexp.MustCompile(`into Go value of type \[\](struct \{.*? \}|[A-Za-z.]+)`), "into a list of <type>"},
+	{regexp.MustCompile(`into Go struct field [A-Za-z]+\.`), "into field <type>."},
 	// daprd says the one or the other, by how fast multicast DNS fails.
 	{regexp.MustCompile(`couldn't find service: |timeout waiting for address for app id `), "no address of "},
 }

@@ -327,18 +327,19 @@ func (s *session) quiet(prefix string) {
 	s.add("app gets nothing more at "+prefix, strings.Join(s.app.left(prefix), "\n"))
 }
 
-// sortedList orders a list in JSON by its elements' texts.
-func sortedList(body string) string {
+// elements gives the texts of a list's elements in JSON, in order; what is no
+// list is one element.
+func elements(body string) []string {
 	var list []json.RawMessage
 	if err := json.Unmarshal([]byte(body), &list); err != nil {
-		return body
+		return []string{jsonText(body)}
 	}
-	slices.SortFunc(list, func(a, b json.RawMessage) int { return bytes.Compare(a, b) })
-	b, err := json.Marshal(list)
-	if err != nil {
-		return body
+	texts := make([]string, len(list))
+	for i, e := range list {
+		texts[i] = jsonText(string(e))
 	}
-	return string(b)
+	slices.Sort(texts)
+	return texts
 }
 
 func newRequest(t *testing.T, m protoreflect.MethodDescriptor) proto.Message {
