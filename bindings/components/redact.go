@@ -18,6 +18,9 @@ type redactor []string
 // come from.
 var secretName = regexp.MustCompile(`(?i)password|passwd|secret|token|seedkey|jwt|accesskey|clientkey|privatekey|apikey|accountkey`)
 
+// notSecret matches those of them that say where something is.
+var notSecret = regexp.MustCompile(`(?i)(file|path|url|endpoint)$`)
+
 // passwordIn matches a password in key=value pairs.
 var passwordIn = regexp.MustCompile(`(?i)\bpassword\s*=\s*('(?:[^'\\]|\\.)*'|\S+)`)
 
@@ -59,7 +62,7 @@ func newRedactor(props map[string]string, secrets []string) redactor {
 		passwords(v)
 	}
 	for name, v := range props {
-		if secretName.MatchString(name) && !slices.Contains([]string{"true", "false"}, v) {
+		if secretName.MatchString(name) && !notSecret.MatchString(name) && v != "true" && v != "false" {
 			add(v)
 		}
 		passwords(v)

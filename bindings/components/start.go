@@ -154,8 +154,11 @@ func reach(ctx context.Context, servers []address) error {
 
 // again says whether an attempt may fare better later.
 func again(err error) bool {
-	var network net.Error
-	if errors.As(err, &network) {
+	var (
+		network *net.OpError
+		name    *net.DNSError
+	)
+	if errors.As(err, &network) || errors.As(err, &name) {
 		return true
 	}
 	return mentions(err, "connection refused", "connection reset", "broken pipe", "EOF", "timeout", "timed out",
