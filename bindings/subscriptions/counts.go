@@ -21,7 +21,6 @@ func (c *counts) unrouted(err error) {
 // Counts says what became of the messages of a subscription since it is in
 // force. A message of a bulk counts for one.
 type Counts struct {
-	Subscription
 	// Delivered messages were taken by the function, Dropped ones refused by it
 	// (404, DROP). No rule matched those Unmatched, those Expired were older
 	// than their time to live. Retried ones went back to the component.
@@ -35,4 +34,10 @@ func (c *counts) read() Counts {
 		Delivered: c.delivered.Load(), Dropped: c.dropped.Load(), Unmatched: c.unmatched.Load(),
 		Expired: c.expired.Load(), Retried: c.retried.Load(), DeadLettered: c.deadLettered.Load(),
 	}
+}
+
+// Counted is a subscription with its counts.
+type Counted struct {
+	Subscription
+	Counts
 }

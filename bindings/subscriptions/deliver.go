@@ -117,7 +117,10 @@ func (l *listener) tell(what string, w *want, msg *message, err error) {
 		l.m.log.Debug(what, "function", l.mem.f.Name, "pubsub", w.PubSub, "topic", msg.Topic, "error", err.Error())
 		return
 	}
-	attrs := []any{"function", l.mem.f.Name, "pubsub", w.PubSub, "topic", msg.Topic, "id", msg.text(pubsub.IDField), "error", err.Error()}
+	attrs := []any{"function", l.mem.f.Name, "pubsub", w.PubSub, "topic", msg.Topic, "error", err.Error()}
+	if id := msg.text(pubsub.IDField); id != "" {
+		attrs = append(attrs, "id", id)
+	}
 	if unsaid > 0 {
 		attrs = append(attrs, "unsaid", unsaid)
 	}

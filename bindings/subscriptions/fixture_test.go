@@ -157,6 +157,7 @@ func (r *rig) run(n int) (m *Manager, stop func()) {
 	r.t.Helper()
 	m = r.manager(r.set)
 	stop = r.start(m)
+	<-m.started
 	r.active(m, n)
 	return m, stop
 }
@@ -300,4 +301,11 @@ func (l *lines) count(parts ...string) int {
 		}
 	}
 	return n
+}
+
+// asked waits until the function has been asked what it wants, so that no call
+// of that kind comes later.
+func (r *rig) asked(name string) {
+	r.t.Helper()
+	r.eventually("question to "+name, func() bool { return r.called(name) > 0 })
 }

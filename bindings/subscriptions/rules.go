@@ -46,8 +46,10 @@ func compileRule(match, path string) (rule, error) {
 		return rule{}, fmt.Errorf("set up CEL: %w", err)
 	}
 	ast, issues := env.Compile(r.Match)
-	if err := issues.Err(); err != nil {
-		return rule{}, fmt.Errorf("the rule %q does not compile: %w", r.Match, err)
+	if issues.Err() != nil {
+		// The first is the cause; what follows it mostly repeats it.
+		first := issues.Errors()[0]
+		return rule{}, fmt.Errorf("the rule %q does not compile: column %d: %s", r.Match, first.Location.Column()+1, first.Message)
 	}
 	if t := ast.OutputType(); !t.IsExactType(cel.BoolType) && !t.IsExactType(cel.DynType) {
 		return rule{}, fmt.Errorf("the rule %q gives %s, not bool", r.Match, t)

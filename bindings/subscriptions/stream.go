@@ -43,10 +43,7 @@ func (m *Manager) Stream(caller *mesh.Function, stream runtimev1.Dapr_SubscribeT
 	case <-stream.Context().Done():
 		return status.FromContextError(stream.Context().Err()).Err()
 	}
-	s := &flow{
-		stream: stream, closed: make(chan struct{}),
-		places: make(chan struct{}, maxUnacknowledged), waiting: make(map[string][]chan *runtimev1.TopicEventResponse),
-	}
+	s := newFlow(stream)
 	received := s.receive()
 	first, err := s.first(m, received)
 	if err != nil {
@@ -146,6 +143,13 @@ type flow struct {
 	waiting map[string][]chan *runtimev1.TopicEventResponse
 	closed  chan struct{}
 	ended   bool
+}
+
+func newFlow(stream runtimev1.Dapr_SubscribeTopicEventsAlpha1Server) *flow {
+	return &flow{
+		stream: stream, closed: make(chan struct{}), places: make(chan struct{}, maxUnacknowledged),
+		waiting: make(map[string][]chan *runtimev1.TopicEventResponse),
+	}
 }
 
 // received is what came from the caller.

@@ -180,15 +180,13 @@ func (m *Manager) Active() []Subscription {
 	return subs
 }
 
-// Counts says what became of the messages of the subscriptions in force, in the
-// order of Active.
-func (m *Manager) Counts() []Counts {
-	var all []Counts
+// Counts gives the subscriptions in force with what became of their messages, in
+// the order of Active.
+func (m *Manager) Counts() []Counted {
+	var all []Counted
 	for _, l := range m.listeners() {
 		if l.subscribed.Load() {
-			c := l.counts.read()
-			c.Subscription = l.want.Load().Subscription
-			all = append(all, c)
+			all = append(all, Counted{l.want.Load().Subscription, l.counts.read()})
 		}
 	}
 	return all

@@ -1,0 +1,94 @@
+package subscriptions
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestNewRefuses(t *testing.T) {
+	const doc = `---
+apiVersion: dapr.io/v2alpha1
+kind: Subscription
+metadata: {name: sub}
+`
+	cases := map[string]struct {
+		reason, spec string
+		want         []string
+	}{
+		"rule": {
+			reason: "a rule that does not compile", spec: `{pubsubname: bus, topic: t, routes: {rules: [{match: 'event.type ==', path: /x}]}}`,
+			want: []string{"mesh.yaml:9: subscription sub:", "does not compile"},
+		},
+		"variable": {
+			reason: "a rule about something else than the event", spec: `{pubsubname: bus, topic: t, routes: {rules: [{match: 'evnt.type == "x"', path: /x}]}}`,
+			want: []string{"mesh.yaml:9", "column 1: undeclared reference to 'evnt'"},
+		},
+		"no bool": {
+			reason: "a rule that is no condition", spec: `{pubsubname: bus, topic: t, routes: {rules: [{match: '1 + 1', path: /x}]}}`,
+			want: []string{"gives int, not bool"},
+		},
+		"no route": {
+			reason: "without a route every message would be dropped", spec: `{pubsubname: bus, topic: t}`,
+			want: []string{"no route"},
+		},
+		"no topic":  {reason: "a topic must be named", spec: `{pubsubname: bus, routes: {default: /x}}`, want: []string{"no topic"}},
+		"component": {reason: "the component must be declared", spec: `{pubsubname: nope, topic: t, routes: {default: /x}}`, want: []string{"no component nope"}},
+		"itself":    {reason: "dead letters would come again", spec: `{pubsubname: bus, topic: t, routes: {default: /x}, deadLetterTopic: t}`, want: []string{"for ever"}},
+		"links":     {reason: "links are not to be listened to", spec: `{pubsubname: bus, topic: weft.a, routes: {default: /x}}`, want: []string{"carry the links"}},
+		"raw":       {reason: "metadata are checked", spec: `{pubsubname: bus, topic: t, routes: {default: /x}, metadata: {rawPayload: maybe}}`, want: []string{"rawPayload"}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, ship, bus, doc+"spec: "+tc.spec+"\n")
+			_, err := New(Config{Plan: r.b.Plan, Components: r.set, Declared: r.b.Subscriptions, Functions: r, Logger: r.log.logger()})
+			if err == nil {
+				t.Fatalf("%s: no error", tc.reason)
+			}
+			for _, want := range tc.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%s: the error %q lacks %q", tc.reason, err, want)
+				}
+			}
+		})
+	}
+	if _, err := New(Config{}); err == nil {
+		t.Error("a manager without a plan")
+	}
+}
+
+func TestScopes(t *testing.T) {
+	cases := map[string]struct {
+		reason, scopes string
+		want           []string
+	}{
+		"none":    {"without scopes a subscription is for all", "", []string{"chargeCard", "ship"}},
+		"name":    {"a name as written", "[chargeCard]", []string{"chargeCard"}},
+		"kebab":   {"a name in kebab-case", "[charge-card]", []string{"chargeCard"}},
+		"service": {"an app id", "[shop-charge-card, other]", []string{"chargeCard"}},
+		"foreign": {"someone else's", "[other]", nil},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			scopes := ""
+			if tc.scopes != "" {
+				scopes = "scopes: " + tc.scopes + "\n"
+			}
+			r := newRig(t, "    - {name: chargeCard, source: ., triggers: [{type: http}]}\n"+ship, bus, `---
+apiVersion: dapr.io/v2alpha1
+kind: Subscription
+metadata: {name: sub}
+spec: {pubsubname: bus, topic: t, routes: {default: /x}}
+`+scopes)
+			m := r.manager(r.set)
+			var got []string
+			for _, mem := range m.members {
+				if len(mem.declared) > 0 {
+					got = append(got, mem.f.Name)
+				}
+			}
+			if strings.Join(got, " ") != strings.Join(tc.want, " ") {
+				t.Errorf("%s: for %v, want %v", tc.reason, got, tc.want)
+			}
+		})
+	}
+}
