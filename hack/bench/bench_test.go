@@ -74,7 +74,7 @@ func TestKeys(t *testing.T) {
 		"orders.sent", "orders.accepted", "orders.completed", "orders.lost", "orders.doubled", "orders.max_per_second",
 		"orders.accept_ms.mean", "orders.accept_ms.p50", "orders.accept_ms.p95", "orders.accept_ms.p99",
 		"orders.end_to_end_ms.mean", "orders.end_to_end_ms.p99", "burst_1000.end_to_end_ms.p95",
-		"memory_mb.all", "memory_mb.engine", "cold_start_ms.one.p50", "cold_start_ms.one.p95",
+		"memory_mb.all", "cpu_us_per_order.engine", "memory_mb.engine", "cold_start_ms.one.p50", "cold_start_ms.one.p95",
 		"cold_start_ms.chain.p50", "cold_start_ms.chain.p95", "idle.memory_mb", "idle.cpu_percent", "floors",
 	} {
 		var at any = doc

@@ -119,7 +119,10 @@ func underLoad(ctx context.Context, b *bench, r *report, rate float64) error {
 		sampling, stop := context.WithCancel(ctx)
 		sampled := make(chan memory, 1)
 		go func() { sampled <- sampleMemory(sampling, f.PID(), 2*time.Second) }()
-		r.Orders, err = f.run(ctx, rate, int(rate*b.long.Seconds()))
+		r.Processor, err = measureProcessor(f.PID(), func() (_ int, err error) {
+			r.Orders, err = f.run(ctx, rate, int(rate*b.long.Seconds()))
+			return r.Orders.Completed, err
+		})
 		stop()
 		r.Memory = <-sampled
 		if err != nil {

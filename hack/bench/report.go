@@ -21,8 +21,10 @@ type report struct {
 	Orders  orders    `json:"orders"`
 	Burst   orders    `json:"burst_1000"`
 	Memory  memory    `json:"memory_mb"`
-	Cold    cold      `json:"cold_start_ms"`
-	Idle    idle      `json:"idle"`
+	// Processor is of the run that Orders is of.
+	Processor processor `json:"cpu_us_per_order"`
+	Cold      cold      `json:"cold_start_ms"`
+	Idle      idle      `json:"idle"`
 	// ReadyMS is the time from start to taking traffic, nothing to build.
 	ReadyMS float64 `json:"ready_ms"`
 	Cost    cost    `json:"cost_per_million_orders"`
@@ -142,6 +144,9 @@ func (r report) print(w io.Writer) error {
 	zero("burst, lost", r.Burst.Lost+r.Burst.Sent-r.Burst.Accepted)
 	row("memory under load", r.Memory.All, "MB", true, 150, fmt.Sprintf("%g MB (three bare services)", f.Services.MemoryMB), both(a.MemoryMB, m.MemoryMB, "MB"))
 	row("  of it the engine", r.Memory.Engine, "MB", true, 0, "", "")
+	row("processor for an order, engine", r.Processor.Engine, "us", true, 0, "", "")
+	row("  functions", r.Processor.Functions, "us", true, 0, "", "")
+	row("  client and mail server", r.Processor.Client, "us", true, 0, "", "")
 	row("cold start, empty function, p95", r.Cold.Empty.P95, "ms", true, 25, fmt.Sprintf("%g ms (bare process)", f.ProcessStart.P95), "")
 	row("cold start of one, p95", r.Cold.One.P95, "ms", true, 25, "", both(a.ColdStartMS, m.ColdStartMS, "ms"))
 	row("cold start of the chain, p95", r.Cold.Chain.P95, "ms", true, round(1.5*r.Cold.One.P95, 2), "", "")

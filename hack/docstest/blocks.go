@@ -16,12 +16,14 @@ type block struct {
 	// until is what a block in the background prints when those after it may
 	// start; "" for a block in the foreground.
 	until string
+	// stop says that what runs in the background is interrupted before it.
+	stop bool
 }
 
 var (
 	fence = regexp.MustCompile("^ {0,3}```+ *([A-Za-z]*)")
 	mark  = regexp.MustCompile(`^<!-- docs-test: (.*) -->$`)
-	until = regexp.MustCompile(`^background until "([^"]+)"$`)
+	until = regexp.MustCompile(`^(stop, then )?background until "([^"]+)"$`)
 )
 
 // parse finds the sh blocks of a Markdown file.
@@ -29,6 +31,7 @@ func parse(text string) ([]block, error) {
 	var (
 		blocks []block
 		wait   string // of the mark before the next block
+		stop   bool   // likewise
 		open   bool   // within a fence
 		sh     bool   // which is one of sh
 	)
@@ -39,11 +42,11 @@ func parse(text string) ([]block, error) {
 		if m := fence.FindStringSubmatch(line); m != nil {
 			if open = !open; open {
 				if sh = m[1] == "sh"; sh {
-					blocks = append(blocks, block{line: n + 1, until: wait})
+					blocks = append(blocks, block{line: n + 1, until: wait, stop: stop})
 				} else if wait != "" {
 					return nil, fmt.Errorf("line %d: the mark before it is for sh blocks", n)
 				}
-				wait = ""
+				wait, stop = "", false
 			}
 			continue
 		}
@@ -57,9 +60,9 @@ func parse(text string) ([]block, error) {
 		if m := mark.FindStringSubmatch(strings.TrimSpace(line)); m != nil {
 			u := until.FindStringSubmatch(m[1])
 			if u == nil {
-				return nil, fmt.Errorf(`line %d: docs-test knows only: background until "text"`, n)
+				return nil, fmt.Errorf(`line %d: docs-test knows only: background until "text", and: stop, then background until "text"`, n)
 			}
-			wait = u[1]
+			stop, wait = u[1] != "", u[2]
 		}
 	}
 	if open || wait != "" {
@@ -73,15 +76,19 @@ func parse(text string) ([]block, error) {
 const prologue = `set -euo pipefail
 logs=$(mktemp -d)
 background=()
-finish() {
-	code=$?
-	trap - EXIT
+stop() {
 	for pid in "${background[@]+"${background[@]}"}"; do
 		kill -INT -- "-$pid" 2>/dev/null || true
 	done
 	for pid in "${background[@]+"${background[@]}"}"; do
 		wait "$pid" || true
 	done
+	background=()
+}
+finish() {
+	code=$?
+	trap - EXIT
+	stop
 	[[ $code == 0 ]] || cat "$logs"/* 2>/dev/null || true
 	rm -rf "$logs"
 	exit "$code"
@@ -106,6 +113,9 @@ func script(file string, blocks []block) string {
 	s.WriteString(prologue)
 	for i, b := range blocks {
 		fmt.Fprintf(&s, "echo %s\n", quote(fmt.Sprintf("--- %s:%d", file, b.line)))
+		if b.stop {
+			s.WriteString("stop\n")
+		}
 		if b.until == "" {
 			s.WriteString(b.text)
 			continue

@@ -9,6 +9,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// replaced is text whose background is stopped for another.
+const replaced = "<!-- docs-test: background until \"ready\" -->\n```sh\ntouch one; trap 'rm one; exit' INT; echo ready; while :; do sleep 0.1; done\n```\n" +
+	"<!-- docs-test: stop, then background until \"ready\" -->\n```sh\ntest ! -e one; echo ready; sleep 60\n```\n```sh\ntest ! -e one\n```\n"
+
 const text = "# Title\n\n```sh\necho one\n```\n\n```go\nfunc no() {}\n```\n\n" +
 	"<!-- docs-test: background until \"ready\" -->\n```sh\necho ready; sleep 60\n```\n\n```sh\necho 'it''s' two\n```\n"
 
@@ -17,7 +21,7 @@ func TestParse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []block{{4, "echo one\n", ""}, {13, "echo ready; sleep 60\n", "ready"}, {17, "echo 'it''s' two\n", ""}}
+	want := []block{{4, "echo one\n", "", false}, {13, "echo ready; sleep 60\n", "ready", false}, {17, "echo 'it''s' two\n", "", false}}
 	if diff := cmp.Diff(want, blocks, cmp.AllowUnexported(block{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -53,15 +57,25 @@ func TestRunFile(t *testing.T) {
 	}
 }
 
+func TestRunFileStopsWhatIsReplaced(t *testing.T) {
+	blocks, err := parse(replaced)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := runFile(t.Context(), t.TempDir(), "x.md", blocks); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
 func TestRunFileFails(t *testing.T) {
 	tests := map[string]struct {
 		reason string
 		blocks []block
 		says   string
 	}{
-		"command": {"a command that fails ends the file", []block{{1, "false\n", ""}, {2, "echo later\n", ""}}, "x.md:1"},
-		"never":   {"a block that ends before it is ready", []block{{1, "echo no\n", "ready"}}, "ended before it printed: ready"},
-		"unset":   {"an unset variable is a mistake", []block{{1, "echo $nobody_has_set_this\n", ""}}, "unbound"},
+		"command": {"a command that fails ends the file", []block{{1, "false\n", "", false}, {2, "echo later\n", "", false}}, "x.md:1"},
+		"never":   {"a block that ends before it is ready", []block{{1, "echo no\n", "ready", false}}, "ended before it printed: ready"},
+		"unset":   {"an unset variable is a mistake", []block{{1, "echo $nobody_has_set_this\n", "", false}}, "unbound"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -75,6 +89,7 @@ func TestRunFileFails(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add(text)
+	f.Add(replaced)
 	f.Add("```sh")
 	f.Fuzz(func(t *testing.T, text string) {
 		blocks, err := parse(text)

@@ -12,7 +12,9 @@
 //	<!-- docs-test: background until "ready" -->
 //
 // It then runs beside those after it, which start once it has printed that
-// text, and is interrupted at the end of the file.
+// text, and is interrupted at the end of the file, or by
+//
+//	<!-- docs-test: stop, then background until "ready" -->
 //
 //	go run ./hack/docstest [FILE...]
 package main

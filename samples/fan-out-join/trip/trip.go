@@ -1,12 +1,15 @@
 // Package trip is what the functions of the fan-out sample share: trips, the
-// parts of their quotes, and the store in which parts are joined to an offer.
+// parts of their quotes, and how parts are joined to an offer.
 package trip
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
-	"github.com/weftmesh/weft/samples/ledger"
+	"github.com/weftmesh/weft/runtime/state"
 )
 
 // Trip is what a traveller asks for.
@@ -34,12 +37,20 @@ type Part struct {
 	Missing string `json:"missing,omitempty"`
 }
 
-// Check says why a part belongs to no offer; nil if it does.
-func (p Part) Check() error {
-	if p.TripID == "" || !slices.Contains(Kinds, p.Kind) {
-		return fmt.Errorf("trip %q has no part %q", p.TripID, p.Kind)
+// CheckID says why an id cannot be a key; nil if it can.
+func CheckID(id string) error {
+	if id == "" || len(id) > 100 || strings.Contains(id, "||") {
+		return errors.New(`a trip's id has 1 to 100 bytes and no "||"`)
 	}
 	return nil
+}
+
+// Check says why a part belongs to no offer; nil if it does.
+func (p Part) Check() error {
+	if !slices.Contains(Kinds, p.Kind) {
+		return fmt.Errorf("trip %q has no part %q", p.TripID, p.Kind)
+	}
+	return CheckID(p.TripID)
 }
 
 // Offer is all parts of a trip.
@@ -52,31 +63,16 @@ type Offer struct {
 	By string `json:"by"`
 }
 
-// Kinds of records in the store.
-const (
-	recordPart  = "part"  // key trip/kind
-	recordOffer = "offer" // key trip
-)
+// trips keeps, for each trip, the parts that have come and the offer they make.
+var trips = state.Of[record](DefaultStore)
 
-// Store keeps parts until their offer is whole. Several processes may share
-// its ledger.
-type Store struct{ file *ledger.File }
+// DefaultStore is the engine's own store: what a mesh has that declares none.
+const DefaultStore = "statestore"
 
-// Open opens the store that url names (file:PATH).
-func Open(url string) (*Store, error) {
-	path, err := ledger.Path(url)
-	if err != nil {
-		return nil, err
-	}
-	file, err := ledger.Open(path, nil)
-	if err != nil {
-		return nil, err
-	}
-	return &Store{file}, nil
+type record struct {
+	Parts map[string]Part `json:"parts"` // by kind
+	Offer *Offer          `json:"offer,omitempty"`
 }
-
-// Close closes the ledger.
-func (s *Store) Close() error { return s.file.Close() }
 
 // Join adds a part that the event of that id brought. It returns the offer if
 // this event made it whole, else nil.
@@ -85,44 +81,14 @@ func (s *Store) Close() error { return s.file.Close() }
 // left as it is; and the event that made the offer whole gets it again if it
 // comes again, for its first answer may have been lost with the process that
 // gave it. The mesh routes the repetition once.
-func (s *Store) Join(p Part, eventID string) (*Offer, error) {
+func Join(ctx context.Context, p Part, eventID string) (*Offer, error) {
 	if err := p.Check(); err != nil {
 		return nil, err
 	}
 	var whole *Offer
-	err := s.file.Update(func(tx *ledger.Tx) error {
-		offer, found, err := find(tx, p.TripID)
-		if err != nil {
-			return err
-		}
-		if found {
-			if offer.By == eventID {
-				whole = &offer
-			}
-			return nil
-		}
-		offer = Offer{TripID: p.TripID, Complete: true, By: eventID}
-		for _, kind := range Kinds {
-			part := p
-			if kind != p.Kind {
-				r, ok, err := tx.Find(recordPart, p.TripID+"/"+kind)
-				if err != nil {
-					return err
-				}
-				if !ok {
-					return keep(tx, p)
-				}
-				part = Part{}
-				if err := r.Decode(&part); err != nil {
-					return err
-				}
-			}
-			offer.Parts = append(offer.Parts, part)
-			offer.Euros += part.Euros
-			offer.Complete = offer.Complete && part.Missing == ""
-		}
-		whole = &offer
-		return tx.Append(recordOffer, p.TripID, offer)
+	err := trips.Update(ctx, p.TripID, func(r *record) error {
+		whole = r.add(p, eventID)
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -130,30 +96,40 @@ func (s *Store) Join(p Part, eventID string) (*Offer, error) {
 	return whole, nil
 }
 
-// keep files a part unless it is there.
-func keep(tx *ledger.Tx, p Part) error {
-	key := p.TripID + "/" + p.Kind
-	_, there, err := tx.Find(recordPart, key)
-	if err != nil || there {
-		return err
+// add puts a part in its place, if that is free, and makes the offer once all
+// places are taken.
+func (r *record) add(p Part, eventID string) *Offer {
+	if r.Offer != nil {
+		if r.Offer.By == eventID {
+			return r.Offer
+		}
+		return nil
 	}
-	return tx.Append(recordPart, key, p)
+	if r.Parts == nil {
+		r.Parts = make(map[string]Part)
+	}
+	if _, there := r.Parts[p.Kind]; !there {
+		r.Parts[p.Kind] = p
+	}
+	if len(r.Parts) < len(Kinds) {
+		return nil
+	}
+	offer := Offer{TripID: p.TripID, Complete: true, By: eventID}
+	for _, kind := range Kinds {
+		part := r.Parts[kind]
+		offer.Parts = append(offer.Parts, part)
+		offer.Euros += part.Euros
+		offer.Complete = offer.Complete && part.Missing == ""
+	}
+	r.Offer = &offer
+	return r.Offer
 }
 
-// Offer returns the offer of a trip, if it is whole.
-func (s *Store) Offer(tripID string) (offer Offer, found bool, err error) {
-	err = s.file.Update(func(tx *ledger.Tx) (err error) {
-		offer, found, err = find(tx, tripID)
-		return err
-	})
-	return offer, found, err
-}
-
-func find(tx *ledger.Tx, tripID string) (Offer, bool, error) {
-	var o Offer
-	r, ok, err := tx.Find(recordOffer, tripID)
-	if err != nil || !ok {
-		return o, false, err
+// FindOffer returns the offer of a trip, if it is whole.
+func FindOffer(ctx context.Context, tripID string) (Offer, bool, error) {
+	r, _, err := trips.Get(ctx, tripID)
+	if err != nil || r.Offer == nil {
+		return Offer{}, false, err
 	}
-	return o, true, r.Decode(&o)
+	return *r.Offer, true, nil
 }

@@ -1,10 +1,11 @@
 package trip
 
 import (
-	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/weftmesh/weft/runtime/fntest"
 )
 
 func TestJoin(t *testing.T) {
@@ -31,16 +32,12 @@ func TestJoin(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			path := "file:" + filepath.Join(t.TempDir(), "l")
+			h := fntest.New(t)
 			var got []int
 			want := whole
 			want.By = tc.by
 			for i, e := range tc.events {
-				s, err := Open(path) // a process of its own each time
-				if err != nil {
-					t.Fatal(err)
-				}
-				o, err := s.Join(e.part, e.id)
+				o, err := Join(h.Context(), e.part, e.id)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -50,9 +47,9 @@ func TestJoin(t *testing.T) {
 						t.Errorf("%s: offer (-want +got):\n%s", tc.reason, diff)
 					}
 				}
-				if err := s.Close(); err != nil {
-					t.Fatal(err)
-				}
+			}
+			if o, found, err := FindOffer(h.Context(), "t"); err != nil || !found {
+				t.Errorf("%s: what is kept: %+v, %v, %v", tc.reason, o, found, err)
 			}
 			if diff := cmp.Diff(tc.offers, got); diff != "" {
 				t.Errorf("%s: events that get the offer (-want +got):\n%s", tc.reason, diff)
@@ -62,17 +59,13 @@ func TestJoin(t *testing.T) {
 }
 
 func TestJoinRefuses(t *testing.T) {
-	s, err := Open("file:" + filepath.Join(t.TempDir(), "l"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = s.Close() }()
-	for _, p := range []Part{{Kind: Car}, {TripID: "t", Kind: "yacht"}} {
-		if _, err := s.Join(p, "1"); err == nil {
+	h := fntest.New(t)
+	for _, p := range []Part{{Kind: Car}, {TripID: "t", Kind: "yacht"}, {TripID: "a||b", Kind: Car}} {
+		if _, err := Join(h.Context(), p, "1"); err == nil {
 			t.Errorf("%+v was joined", p)
 		}
 	}
-	if _, found, err := s.Offer("t"); found || err != nil {
+	if _, found, err := FindOffer(h.Context(), "t"); found || err != nil {
 		t.Errorf("an offer without parts: %v, %v", found, err)
 	}
 }

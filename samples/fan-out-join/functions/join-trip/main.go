@@ -4,26 +4,18 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 
 	"github.com/weftmesh/weft/runtime/fn"
 	"github.com/weftmesh/weft/samples/fan-out-join/trip"
 )
 
 func main() {
-	store, err := trip.Open(os.Getenv("TRIPS"))
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "TRIPS:", err)
-		os.Exit(1)
-	}
-	fn.Typed("joinTrip", joiner{store}.join)
+	fn.Typed("joinTrip", join)
 	fn.Main()
 }
 
-type joiner struct{ store *trip.Store }
-
 // join returns nil, which is no output, until the last part comes.
-func (j joiner) join(ctx context.Context, p trip.Part) (*trip.Offer, error) {
+func join(ctx context.Context, p trip.Part) (*trip.Offer, error) {
 	if err := p.Check(); err != nil {
 		return nil, fn.Permanent(err)
 	}
@@ -31,7 +23,7 @@ func (j joiner) join(ctx context.Context, p trip.Part) (*trip.Offer, error) {
 	if e, ok := fn.Event(ctx); ok {
 		id = e.ID()
 	}
-	offer, err := j.store.Join(p, id)
+	offer, err := trip.Join(ctx, p, id)
 	if err != nil {
 		return nil, fmt.Errorf("part %s: %w", p.Kind, err)
 	}

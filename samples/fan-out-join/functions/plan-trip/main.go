@@ -5,37 +5,28 @@ package main
 import (
 	"crypto/rand"
 	"encoding/json"
-	"fmt"
 	"net/http"
-	"os"
 
 	"github.com/weftmesh/weft/runtime/fn"
 	"github.com/weftmesh/weft/samples/fan-out-join/trip"
 )
 
 func main() {
-	store, err := trip.Open(os.Getenv("TRIPS"))
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "TRIPS:", err)
-		os.Exit(1)
-	}
-	fn.HTTP("planTrip", planner{store})
+	fn.HTTP("planTrip", http.HandlerFunc(serve))
 	fn.Main()
 }
 
-type planner struct{ store *trip.Store }
-
-func (p planner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func serve(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodPost {
-		p.plan(w, r)
+		plan(w, r)
 		return
 	}
-	p.offer(w, r)
+	offer(w, r)
 }
 
 // plan answers with the trip. Nothing is emitted, so the answer to a POST is
 // the output: it goes to all three quotes.
-func (p planner) plan(w http.ResponseWriter, r *http.Request) {
+func plan(w http.ResponseWriter, r *http.Request) {
 	var t trip.Trip
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&t); err != nil {
 		answer(w, http.StatusBadRequest, map[string]string{"error": "the body is not a trip in JSON: " + err.Error()})
@@ -48,13 +39,21 @@ func (p planner) plan(w http.ResponseWriter, r *http.Request) {
 	if t.ID = r.Header.Get("Idempotency-Key"); t.ID == "" {
 		t.ID = rand.Text()
 	}
+	if err := trip.CheckID(t.ID); err != nil {
+		answer(w, http.StatusBadRequest, map[string]string{"error": "Idempotency-Key: " + err.Error()})
+		return
+	}
 	answer(w, http.StatusOK, t)
 }
 
 // offer answers a GET, which has no output.
-func (p planner) offer(w http.ResponseWriter, r *http.Request) {
+func offer(w http.ResponseWriter, r *http.Request) {
 	id := r.URL.Query().Get("id")
-	o, found, err := p.store.Offer(id)
+	if err := trip.CheckID(id); err != nil {
+		answer(w, http.StatusBadRequest, map[string]string{"error": "id: " + err.Error()})
+		return
+	}
+	o, found, err := trip.FindOffer(r.Context(), id)
 	switch {
 	case err != nil:
 		fn.Logger(r.Context()).Error("offer not read", "trip", id, "error", err)

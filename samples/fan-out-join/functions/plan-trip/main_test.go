@@ -2,7 +2,6 @@ package main
 
 import (
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -11,18 +10,13 @@ import (
 )
 
 func TestPlan(t *testing.T) {
-	store, err := trip.Open("file:" + filepath.Join(t.TempDir(), "l"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = store.Close() }()
+	h := fntest.New(t)
 	for _, kind := range trip.Kinds {
-		if _, err := store.Join(trip.Part{TripID: "whole", Kind: kind, Euros: 7}, kind); err != nil {
+		if _, err := trip.Join(h.Context(), trip.Part{TripID: "whole", Kind: kind, Euros: 7}, kind); err != nil {
 			t.Fatal(err)
 		}
 	}
-	h := fntest.New(t)
-	fntest.HTTP(h, "planTrip", planner{store})
+	fntest.HTTP(h, "planTrip", http.HandlerFunc(serve))
 	tests := map[string]struct {
 		reason       string
 		method, path string
@@ -34,6 +28,7 @@ func TestPlan(t *testing.T) {
 		"no place":     {"missing fields", "POST", "/trips", trip.Trip{Nights: 2}, 400, "missing required fields"},
 		"not JSON":     {"the client learns what is wrong", "POST", "/trips", []byte("Rome!"), 400, "not a trip in JSON"},
 		"offer":        {"all parts are there", "GET", "/trips?id=whole", nil, 200, `"euros":21`},
+		"no id":        {"a store has no empty key", "GET", "/trips", nil, 400, "a trip's id"},
 		"no offer yet": {"parts are missing", "GET", "/trips?id=other", nil, 404, "no offer yet"},
 	}
 	for name, tc := range tests {
