@@ -1,6 +1,7 @@
 package daprapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -79,6 +80,10 @@ func (c *caller) publish(ctx context.Context, p broker, t topic, raw bool, m mes
 func (c *caller) envelope(features []pubsub.Feature, t topic, m message) ([]byte, error) {
 	var event map[string]any
 	if contenttype.IsCloudEventContentType(m.contentType) {
+		if b := bytes.TrimLeft(m.data, " \t\r\n"); len(b) == 0 || b[0] != '{' {
+			// null would have the library write to no map.
+			return nil, c.badCloudEvent(t, errors.New("a CloudEvent is a JSON object"))
+		}
 		var err error
 		event, err = pubsub.FromCloudEvent(m.data, t.name, t.pubsub, m.trace.parent, m.trace.state)
 		if err != nil {
