@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -46,7 +45,7 @@ type proof struct {
 
 // box is what the proof needs of an effects.Box.
 type box interface {
-	About(orderID string) effects.Mail
+	effects.Mails
 	Orders() (orders, repeats int)
 	Close() error
 }
@@ -119,10 +118,11 @@ func (p *proof) round(ctx context.Context, n int, rate float64, length time.Dura
 			accepted = append(accepted, load.ID(prefix, i))
 		}
 	}
-	dead, err := p.drain(ctx, accepted)
+	dead, err := effects.Drain(ctx, p.box, accepted, p.engine.DeadOrders, drainTime)
 	if err != nil {
 		return fmt.Errorf("after killing %s: %w", killed, err)
 	}
+	p.dead += dead
 	p.accepted += len(accepted)
 	fmt.Printf("round %3d: killed %-28s accepted %d, effects %d, dead letters %d, %.1f s\n",
 		n+1, killed, len(accepted), len(accepted)-dead, dead, time.Since(started).Seconds())
@@ -193,73 +193,6 @@ func gone(ctx context.Context, pid int) error {
 		case <-time.After(poll):
 		}
 	}
-}
-
-// drain waits until every accepted order has its effect or is a dead letter,
-// and returns how many have only the latter.
-func (p *proof) drain(ctx context.Context, accepted []string) (int, error) {
-	deadline := time.Now().Add(drainTime)
-	for {
-		var open []string
-		for _, id := range accepted {
-			if p.box.About(id).Count == 0 {
-				open = append(open, id)
-			}
-		}
-		if len(open) == 0 {
-			return 0, nil
-		}
-		if time.Since(deadline.Add(-drainTime)) > time.Second { // dead letters are rare: ask late
-			dead, err := p.deadLetters(ctx)
-			if err != nil {
-				return 0, err
-			}
-			missing := 0
-			for _, id := range open {
-				if !dead[id] {
-					missing++
-				}
-			}
-			if missing == 0 {
-				p.dead += len(open)
-				return len(open), nil
-			}
-			if time.Now().After(deadline) {
-				return 0, fmt.Errorf("%d of %d accepted orders have no effect and are no dead letters after %v, such as %s",
-					missing, len(accepted), drainTime, open[0])
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return 0, ctx.Err()
-		case <-time.After(poll):
-		}
-	}
-}
-
-// deadLetters returns the ids of the orders among the dead letters.
-func (p *proof) deadLetters(ctx context.Context) (map[string]bool, error) {
-	list, err := p.engine.Client.DeadLetters(ctx, "", 10_000)
-	if err != nil {
-		return nil, err
-	}
-	ids := make(map[string]bool)
-	for _, d := range list {
-		full, err := p.engine.Client.DeadLetter(ctx, d.ID)
-		if err != nil {
-			return nil, err
-		}
-		var e struct {
-			Data struct {
-				OrderID string `json:"orderId"`
-			} `json:"data"`
-		}
-		if err := json.Unmarshal(full.Event, &e); err != nil {
-			return nil, fmt.Errorf("dead letter %s: %w", d.ID, err)
-		}
-		ids[e.Data.OrderID] = true
-	}
-	return ids, nil
 }
 
 // balance reads what is filed and holds it to its rules.
