@@ -2,6 +2,7 @@ package daprapi
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"runtime/debug"
@@ -136,7 +137,12 @@ func (s *Server) panicked(method string, v any) error {
 
 // ServeGRPC serves gRPC on l until Shutdown. It may be called for several
 // listeners.
-func (s *Server) ServeGRPC(l net.Listener) error { return s.grpc.Serve(l) }
+func (s *Server) ServeGRPC(l net.Listener) error {
+	if err := s.grpc.Serve(l); !errors.Is(err, grpc.ErrServerStopped) {
+		return err
+	}
+	return nil
+}
 
 // Shutdown lets calls under way finish until ctx ends.
 func (s *Server) Shutdown(ctx context.Context) error {
