@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
+	mqtt "github.com/eclipse/paho.mqtt.golang"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/weftmesh/weft/bindings/components"
@@ -106,13 +107,18 @@ func (b *Broker) start(ctx context.Context) error {
 
 // connect opens an instance of the component.
 func (b *Broker) connect(ctx context.Context, c connection) (*instance, error) {
-	if c.consumer == "" {
+	listens := c.consumer != ""
+	if !listens {
 		c.consumer = b.consumer("publisher")
-		if b.traits.exclusive {
-			c.consumer += "_" + b.engine + "_" + rand.Text()[:8]
-		}
-	} else if b.traits.exclusive {
+	}
+	if b.traits.sessions {
+		// No two connections may have the same name.
 		c.consumer += "_" + b.engine
+		if listens {
+			s := &session{options: func() (*mqtt.ClientOptions, error) { return mqttOptions(b.publisher.metadata(), c.consumer) }}
+			return &instance{PubSub: s, release: s.Close}, nil
+		}
+		c.consumer += "_" + rand.Text()[:8]
 	}
 	if b.traits.streams {
 		c.settings = append(slices.Clone(c.settings),
@@ -157,7 +163,7 @@ func (b *Broker) consumer(queue string) string {
 
 // subscribed is the topic as it is subscribed to: MQTT names a group there.
 func (b *Broker) subscribed(topic string) string {
-	if b.traits.exclusive {
+	if b.traits.sessions {
 		return "$share/weft/" + topic
 	}
 	return topic

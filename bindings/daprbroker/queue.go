@@ -204,9 +204,7 @@ func (q *queue) session(ctx context.Context, ready func()) error {
 		}
 	}()
 	subscribing := time.AfterFunc(subscribeTimeout, cancel)
-	err = inst.Subscribe(run, pubsub.SubscribeRequest{Topic: q.b.subscribed(q.topic)}, func(ctx context.Context, msg *pubsub.NewMessage) error {
-		return q.receive(run, ctx, msg)
-	})
+	err = inst.Subscribe(run, pubsub.SubscribeRequest{Topic: q.b.subscribed(q.topic)}, q.receive)
 	if !subscribing.Stop() && err == nil {
 		err = context.DeadlineExceeded
 	}

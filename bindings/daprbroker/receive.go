@@ -22,20 +22,13 @@ const (
 var errBack = errors.New("weft gives the event back for now")
 
 // receive takes a message: it returns nil once the event is durable in Local,
-// which is the component's leave to forget it. run ends with the subscription,
-// ctx as the component pleases. An error is returned only once ctx has ended:
+// which is the component's leave to forget it. An error is returned only once ctx has ended:
 // Redis' component acknowledges a message whose handler fails before.
-func (q *queue) receive(run, ctx context.Context, msg *pubsub.NewMessage) error {
+func (q *queue) receive(ctx context.Context, msg *pubsub.NewMessage) error {
 	q.hands.enter()
 	defer q.hands.leave()
 	if q.b.traits.inProcess {
 		return q.pass(ctx, msg)
-	}
-	if q.b.traits.detached {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithCancel(ctx)
-		defer cancel()
-		defer context.AfterFunc(run, cancel)()
 	}
 	e, no, err := unmarshal(msg.Data)
 	if err != nil {

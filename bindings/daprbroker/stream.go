@@ -22,14 +22,7 @@ const streamBytes = 1 << 30
 // from which events go when they are taken, and refuses new ones when it is
 // full.
 func (b *Broker) ensureStream(ctx context.Context, props map[string]string, queues []string) error {
-	get := func(name string) string {
-		for k, v := range props {
-			if strings.EqualFold(k, name) {
-				return v
-			}
-		}
-		return ""
-	}
+	get := func(name string) string { return property(props, name) }
 	nc, err := nats.Connect(get("natsURL"), natsLogin(get)...)
 	if err != nil {
 		return err
@@ -106,15 +99,29 @@ func (b *Broker) ensureConsumer(ctx context.Context, s js.Stream, queue string) 
 	return err
 }
 
+// Codes of the server's API for a stream that has no room.
+const (
+	codeInsufficient    = 10023
+	codeStorageExceeded = 10047
+)
+
 func (b *Broker) createStream(ctx context.Context, api js.JetStream, name, subject string) (js.Stream, error) {
-	s, err := api.CreateOrUpdateStream(ctx, js.StreamConfig{
+	cfg := js.StreamConfig{
 		Name: name, Subjects: []string{subject}, Description: "links of the mesh " + b.mesh,
 		Retention: js.WorkQueuePolicy, Storage: js.FileStorage, Discard: js.DiscardNew, MaxBytes: streamBytes,
-	})
+	}
+	s, err := api.CreateOrUpdateStream(ctx, cfg)
+	var refused *js.APIError
+	if errors.As(err, &refused) && (refused.ErrorCode == codeInsufficient || refused.ErrorCode == codeStorageExceeded) {
+		// The server reserves what a stream may have; without a bound it has
+		// what is there.
+		cfg.MaxBytes = -1
+		s, err = api.CreateOrUpdateStream(ctx, cfg)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("stream %s could not be created (%w); create one with subject %s, work-queue retention and discard policy new", name, err, subject)
 	}
-	b.log.Info("created a stream for the links of the mesh", "stream", name, "subject", subject, "maxBytes", streamBytes)
+	b.log.Info("created a stream for the links of the mesh", "stream", name, "subject", subject, "maxBytes", cfg.MaxBytes)
 	return s, nil
 }
 

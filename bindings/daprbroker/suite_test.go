@@ -93,25 +93,57 @@ func meshOf(dir string) string {
 // suite of a component, which place makes ready.
 func suite(c func(place string, o brokertest.Options) component) brokertest.Suite {
 	return brokertest.Suite{
-		Place: func(t *testing.T) string { return t.TempDir() },
+		Place: func(t *testing.T) string {
+			place := t.TempDir()
+			t.Cleanup(func() { removeStreams(c(place, brokertest.Options{}), meshOf(place)) })
+			return place
+		},
 		Open: func(ctx context.Context, place string, o brokertest.Options) (delivery.Broker, error) {
 			return open(ctx, place, meshOf(place), c(place, o), o)
 		},
 	}
 }
 
-var inMemory = suite(func(string, brokertest.Options) component { return component{typ: "pubsub.in-memory"} })
+// Suites by name, for the test binary as a child.
+var suites = map[string]brokertest.Suite{
+	"in-memory": suite(func(string, brokertest.Options) component { return component{typ: "pubsub.in-memory"} }),
+	"jetstream": suite(func(place string, o brokertest.Options) component {
+		if o.MaxBytes > 0 {
+			boundStream(os.Getenv(envNATS), meshOf(place), o.MaxBytes)
+		}
+		return component{typ: "pubsub.jetstream", metadata: map[string]string{"natsURL": os.Getenv(envNATS)}}
+	}),
+	"redis":    real("redis", unbounded),
+	"rabbitmq": real("rabbitmq", unbounded),
+	"mqtt":     real("mqtt", unbounded),
+	"nats":     real("nats", map[string]string{"RoundTrip/Big": "a NATS server takes 1 MiB by default, and the event is a little more"}),
+}
+
+const (
+	// envSuite tells the test binary's child which suite it is in.
+	envSuite = "WEFT_DAPRBROKER_SUITE"
+	// envNATS is where the server of suite jetstream is.
+	envNATS = "WEFT_DAPRBROKER_NATS"
+)
 
 func TestMain(m *testing.M) {
-	child := inMemory
-	if os.Getenv(envNATS) != "" {
-		child = overJetStream
+	if s, ok := suites[os.Getenv(envSuite)]; ok {
+		brokertest.Child(s)
 	}
-	brokertest.Child(child)
 	os.Exit(m.Run())
 }
 
-func TestInMemory(t *testing.T) { brokertest.Run(t, inMemory) }
+func run(t *testing.T, name string) {
+	t.Setenv(envSuite, name)
+	brokertest.Run(t, suites[name])
+}
+
+func TestInMemory(t *testing.T) { run(t, "in-memory") }
+
+func TestJetStream(t *testing.T) {
+	t.Setenv(envNATS, natsServer(t, t.TempDir(), -1).ClientURL())
+	run(t, "jetstream")
+}
 
 // natsServer runs a NATS server with JetStream on loopback.
 func natsServer(t *testing.T, dir string, port int) *server.Server {
@@ -130,16 +162,6 @@ func natsServer(t *testing.T, dir string, port int) *server.Server {
 	}
 	return srv
 }
-
-// envNATS tells the test binary's child where the server is.
-const envNATS = "WEFT_DAPRBROKER_NATS"
-
-var overJetStream = suite(func(place string, o brokertest.Options) component {
-	if o.MaxBytes > 0 {
-		boundStream(os.Getenv(envNATS), meshOf(place), o.MaxBytes)
-	}
-	return component{typ: "pubsub.jetstream", metadata: map[string]string{"natsURL": os.Getenv(envNATS)}}
-})
 
 // boundStream makes a mesh's stream before the Broker does, with another bound.
 func boundStream(url, meshName string, maxBytes int64) {
@@ -161,7 +183,15 @@ func boundStream(url, meshName string, maxBytes int64) {
 	}
 }
 
-func TestJetStream(t *testing.T) {
-	t.Setenv(envNATS, natsServer(t, t.TempDir(), -1).ClientURL())
-	brokertest.Run(t, overJetStream)
+// removeStreams removes a mesh's streams: a server reserves room for each.
+func removeStreams(c component, meshName string) {
+	nc, err := nats.Connect(c.metadata["natsURL"])
+	if c.typ != "pubsub.jetstream" || err != nil {
+		return
+	}
+	defer nc.Close()
+	if api, err := js.New(nc); err == nil {
+		_ = api.DeleteStream(context.Background(), "LINKS-"+meshName)
+		_ = api.DeleteStream(context.Background(), "WEFT_LINKS_default_"+meshName)
+	}
 }

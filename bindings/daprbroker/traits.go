@@ -14,15 +14,15 @@ type traits struct {
 	standing bool
 	// streams must exist before something is published.
 	streams bool
-	// detached handlers run under a context that does not end with their
-	// subscription.
-	detached bool
 	// grace is what a component needs between the end of a subscription and its
-	// Close, which would else never return.
+	// Close, to acknowledge what was handled, or to return at all.
 	grace time.Duration
-	// exclusive consumers: no two connections may have the same consumer id, and
-	// engines share by the name of the subscription instead.
-	exclusive bool
+	// sessions: each engine has a session of its own at the server, and engines
+	// share by the name of what they subscribe to.
+	sessions bool
+	// lanes is how many instances publish, each one message at a time, where a
+	// component does not publish more than one at a time; 0 where it does.
+	lanes int
 	// unconfirmed is what a component logs when it calls a message published
 	// that its server did not confirm.
 	unconfirmed string
@@ -47,6 +47,7 @@ type setting struct {
 // recognised. Numbers, as the component reads no other redeliverInterval; they
 // are milliseconds. 0 would mean never.
 var redisTraits = traits{
+	grace: 50 * time.Millisecond,
 	consume: []setting{
 		{name: "processingTimeout", value: "10000", must: true},
 		{name: "redeliverInterval", value: "5000", must: true},
@@ -63,6 +64,7 @@ var redisTraits = traits{
 var rabbitmqTraits = traits{
 	standing:    true,
 	grace:       100 * time.Millisecond,
+	lanes:       8,
 	unconfirmed: "did not receive confirmation of publishing",
 	publish: []setting{
 		{name: "publisherConfirm", value: "true", must: true},
@@ -129,17 +131,12 @@ var kafkaTraits = traits{
 // away. What a handler gives back comes again when the client connects anew,
 // not before.
 var mqttTraits = traits{
-	standing:  true,
-	detached:  true,
-	exclusive: true,
+	standing: true,
+	sessions: true,
 	publish: []setting{
 		{name: "qos", value: "1", must: true},
 		{name: "retain", value: "false", must: true},
 		{name: "cleanSession", value: "true", must: true},
-	},
-	consume: []setting{
-		{name: "qos", value: "1", must: true},
-		{name: "cleanSession", value: "false", must: true},
 	},
 	limits: mqttLimits,
 }

@@ -37,6 +37,9 @@ func roundTrip(t *testing.T, s Suite) {
 	b := open(t, s)
 	sub := b.subscribe()
 	for name, tc := range cases {
+		if s.Waived["RoundTrip/"+name] != "" {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			want := newEvent(name)
 			tc.change(want)

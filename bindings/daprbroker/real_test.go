@@ -1,0 +1,63 @@
+package daprbroker_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/weftmesh/weft/mesh/delivery/brokertest"
+)
+
+// Real servers, by the variables that say where they are.
+var servers = map[string]struct {
+	env       string
+	component func(address string) component
+}{
+	"redis": {"WEFT_TEST_REDIS", func(address string) component {
+		return component{"pubsub.redis", map[string]string{"redisHost": address, "redisPassword": os.Getenv("WEFT_TEST_REDIS_PASSWORD")}}
+	}},
+	"rabbitmq": {"WEFT_TEST_RABBITMQ", func(address string) component {
+		return component{"pubsub.rabbitmq", map[string]string{"connectionString": address}}
+	}},
+	"mqtt": {"WEFT_TEST_MQTT", func(address string) component {
+		return component{"pubsub.mqtt3", map[string]string{"url": address}}
+	}},
+	"nats": {"WEFT_TEST_NATS", func(address string) component {
+		return component{"pubsub.jetstream", map[string]string{"natsURL": address}}
+	}},
+}
+
+// unbounded brokers do not tell when a queue is full.
+var unbounded = map[string]string{"Full": "the server does not say that a queue is full, or has no bound"}
+
+// real is the suite over a real server.
+func real(name string, waived map[string]string) brokertest.Suite {
+	s := suite(func(place string, o brokertest.Options) component {
+		server := servers[name]
+		address := os.Getenv(server.env)
+		if name == "nats" && o.MaxBytes > 0 {
+			boundStream(address, meshOf(place), o.MaxBytes)
+		}
+		return server.component(address)
+	})
+	s.Waived = waived
+	return s
+}
+
+// need gives the address of a real server, or leaves the test out.
+func need(t *testing.T, name string) string {
+	t.Helper()
+	env := servers[name].env
+	if address := os.Getenv(env); address != "" {
+		return address
+	}
+	if os.Getenv("WEFT_REAL") == "1" {
+		t.Fatalf("%s is not set, and WEFT_REAL=1 asks for all real servers", env)
+	}
+	t.Skipf("%s does not say where a server is; hack/services.sh run -- COMMAND starts one", env)
+	return ""
+}
+
+func TestRealRedis(t *testing.T)    { need(t, "redis"); run(t, "redis") }
+func TestRealRabbitMQ(t *testing.T) { need(t, "rabbitmq"); run(t, "rabbitmq") }
+func TestRealMQTT(t *testing.T)     { need(t, "mqtt"); run(t, "mqtt") }
+func TestRealNATS(t *testing.T)     { need(t, "nats"); run(t, "nats") }
