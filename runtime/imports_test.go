@@ -18,8 +18,8 @@ var banned = map[string]string{
 	"knative.dev/":                            "a function runs on either engine",
 	"github.com/kedacore/":                    "a function runs on either engine",
 	"github.com/google/go-containerregistry":  "images are the builder's business",
-	"github.com/dapr/":                        "state and bindings are reached by packages of their own",
-	"google.golang.org/grpc":                  "only a function that uses state or rpc pays for it",
+	"github.com/dapr/":                        "only a function that uses state, pubsub, binding or secret pays for it",
+	"google.golang.org/grpc":                  "as dapr",
 	"google.golang.org/protobuf":              "as gRPC",
 	"github.com/nats-io/":                     "only a function that uses rpc pays for it",
 	"github.com/spf13/":                       "a function has no command line",
@@ -31,7 +31,7 @@ var banned = map[string]string{
 }
 
 func TestImports(t *testing.T) {
-	out, err := exec.Command("go", "list", "-deps", "./fn", "./host").Output()
+	out, err := exec.Command("go", "list", "-deps", "./fn", "./host", "./fntest").Output()
 	if err != nil {
 		t.Fatalf("go list: %v", err)
 	}

@@ -79,7 +79,9 @@ func (g *guardedRedis) Multi(ctx context.Context, req *state.TransactionalStateR
 }
 
 // condition is what must hold of a key: the etag, or "" for a key that is not
-// there, for which components-contrib's Redis store also takes the etag 0.
+// there, for which components-contrib's Redis store also takes the etag 0. Its
+// etags count from 1, so that -1 means the same and, unlike 0, fits no key that
+// is there: runtime/state creates keys with it.
 type condition struct{ etag string }
 
 func conditionOf(op state.TransactionalStateOperation) (condition, bool) {
@@ -117,7 +119,7 @@ func (g *guardedRedis) check(ctx context.Context, conditions map[string]conditio
 		if item.ETag != nil && len(item.Data) > 0 {
 			etag = *item.ETag
 		}
-		if want := conditions[item.Key].etag; want != etag && !(want == "0" && etag == "") {
+		if want := conditions[item.Key].etag; want != etag && !(etag == "" && (want == "0" || want == "-1")) {
 			return state.NewETagError(state.ETagMismatch, errors.New("key "+item.Key+" has changed"))
 		}
 	}
