@@ -29,9 +29,8 @@ const patience = 20 * time.Second
 
 // rig is a mesh with functions that are real servers.
 type rig struct {
-	t   *testing.T
+	publisher
 	b   *source.Bundle
-	set *components.Set
 	log *lines
 
 	mu      sync.Mutex
@@ -64,7 +63,7 @@ func newRigFrom(t *testing.T, text string) *rig {
 		t.Fatalf("the mesh does not load: %v", problems)
 	}
 	r := &rig{
-		t: t, b: b, log: &lines{}, servers: make(map[string]*httptest.Server),
+		publisher: publisher{t: t}, b: b, log: &lines{}, servers: make(map[string]*httptest.Server),
 		down: make(map[string]error), calls: make(map[string]int),
 	}
 	r.set = r.open(nil)
@@ -197,8 +196,14 @@ func (r *rig) eventually(what string, ok func() bool) {
 	}
 }
 
+// publisher is what publishes to the bus.
+type publisher struct {
+	t   *testing.T
+	set *components.Set
+}
+
 // publish sends a CloudEvent to a topic of the bus; fields are over its own.
-func (r *rig) publish(topic, id string, data any, fields ...string) {
+func (r publisher) publish(topic, id string, data any, fields ...string) {
 	r.t.Helper()
 	event := pubsub.NewCloudEventsEnvelope(id, "", "", "", topic, "bus", "application/json", []byte(mustJSON(data)), "", "")
 	for i := 0; i+1 < len(fields); i += 2 {
@@ -207,7 +212,7 @@ func (r *rig) publish(topic, id string, data any, fields ...string) {
 	r.publishRaw(topic, []byte(mustJSON(event)), nil)
 }
 
-func (r *rig) publishRaw(topic string, body []byte, metadata map[string]string) {
+func (r publisher) publishRaw(topic string, body []byte, metadata map[string]string) {
 	r.t.Helper()
 	err := r.set.PubSub("bus").Publisher().Publish(context.Background(), &pubsub.PublishRequest{
 		Data: body, PubsubName: "bus", Topic: topic, Metadata: metadata,

@@ -116,7 +116,7 @@ func (l *listener) run() {
 func (l *listener) subscribe(w *want) (release func(), err error) {
 	ctx, cancel := context.WithCancel(l.ctx)
 	var closing func() error
-	release = func() {
+	letGo := func() {
 		cancel()
 		if closing == nil {
 			return
@@ -130,7 +130,8 @@ func (l *listener) subscribe(w *want) (release func(), err error) {
 			err = fmt.Errorf("the component panicked: %v", p)
 		}
 		if err != nil {
-			release()
+			release = nil
+			letGo()
 		}
 	}()
 	ps := l.m.pubsub(l.mem.f, w.PubSub)
@@ -147,7 +148,7 @@ func (l *listener) subscribe(w *want) (release func(), err error) {
 	} else {
 		err = instance.Subscribe(ctx, req, l.handle)
 	}
-	return release, err
+	return letGo, err
 }
 
 // stop takes no more messages, waits for those under way, and ends the
