@@ -3,10 +3,13 @@ package daprapi
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
 
+	commonv1 "github.com/dapr/dapr/pkg/proto/common/v1"
 	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc"
@@ -195,4 +198,98 @@ func TestNewNamesWhatIsMissing(t *testing.T) {
 	if _, err := New(Config{}); err == nil || !strings.Contains(err.Error(), "Config.Plan") {
 		t.Error(err)
 	}
+}
+
+// TestShutdownLetsCallsFinish begins a shutdown while a function works for a
+// caller, and has it answer only then.
+func TestShutdownLetsCallsFinish(t *testing.T) {
+	working, finish := make(chan struct{}), make(chan struct{})
+	h := start(t, func(c *Config) {
+		c.Functions = handlers{pricing: func(w http.ResponseWriter, _ *http.Request) {
+			close(working)
+			<-finish
+			w.WriteHeader(http.StatusOK)
+		}}
+	})
+	srv := NewServer(func() (*API, func()) { return h.api, func() {} })
+	l := listen(t)
+	go func() { _ = srv.ServeGRPC(l) }()
+	h.grpc = l.Addr().String()
+	c, ctx := h.raw(orders)
+	answered := make(chan error, 1)
+	go func() {
+		_, err := c.InvokeService(ctx, &runtimev1.InvokeServiceRequest{Id: "pricing", Message: &commonv1.InvokeRequest{Method: "m"}})
+		answered <- err
+	}()
+	<-working
+	down := make(chan error, 1)
+	go func() { down <- srv.Shutdown(context.Background()) }()
+	// That no more connections are taken tells that the shutdown has begun.
+	for {
+		conn, err := net.Dial("tcp", h.grpc)
+		if err != nil {
+			break
+		}
+		_ = conn.Close()
+	}
+	close(finish)
+	if err := <-answered; err != nil {
+		t.Errorf("a call under way: %v", err)
+	}
+	if err := <-down; err != nil {
+		t.Errorf("the shutdown: %v", err)
+	}
+}
+
+// TestShutdownCutsOff has a function work until its caller is gone.
+func TestShutdownCutsOff(t *testing.T) {
+	working := make(chan struct{})
+	h := start(t, func(c *Config) {
+		c.Functions = handlers{pricing: func(_ http.ResponseWriter, r *http.Request) {
+			close(working)
+			<-r.Context().Done()
+		}}
+	})
+	srv := NewServer(func() (*API, func()) { return h.api, func() {} })
+	l := listen(t)
+	go func() { _ = srv.ServeGRPC(l) }()
+	h.grpc = l.Addr().String()
+	c, ctx := h.raw(orders)
+	answered := make(chan error, 1)
+	go func() {
+		_, err := c.InvokeService(ctx, &runtimev1.InvokeServiceRequest{Id: "pricing", Message: &commonv1.InvokeRequest{Method: "m"}})
+		answered <- err
+	}()
+	<-working
+	ended, end := context.WithCancel(context.Background())
+	end()
+	if err := srv.Shutdown(ended); !errors.Is(err, context.Canceled) {
+		t.Errorf("the shutdown: %v", err)
+	}
+	if err := <-answered; err == nil {
+		t.Error("a call that was cut off succeeded")
+	}
+}
+
+// TestCallersDeadline has a function work until its caller gives up.
+func TestCallersDeadline(t *testing.T) {
+	working, gone := make(chan struct{}), make(chan struct{})
+	h := start(t, func(c *Config) {
+		c.Functions = handlers{pricing: func(_ http.ResponseWriter, r *http.Request) {
+			close(working)
+			<-r.Context().Done()
+			close(gone)
+		}}
+	})
+	c, ctx := h.raw(orders)
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		<-working
+		cancel()
+	}()
+	_, err := c.InvokeService(ctx, &runtimev1.InvokeServiceRequest{Id: "pricing", Message: &commonv1.InvokeRequest{Method: "m"}})
+	if status.Code(err) != codes.Canceled {
+		t.Errorf("got %v, want Canceled", err)
+	}
+	<-gone
 }
