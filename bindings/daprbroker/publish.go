@@ -80,7 +80,7 @@ func meaning(err error) error {
 		"message size exceeded",           // JetStream
 		"message was too large",           // Kafka
 		"larger than configured max size", // RabbitMQ
-		"larger than max",                 // Kafka's client
+		"larger than configured producer", // Kafka's client
 	} {
 		if strings.Contains(text, phrase) {
 			return delivery.ErrTooLarge

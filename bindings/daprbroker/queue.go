@@ -103,7 +103,11 @@ func (q *queue) relax() {
 	if q.rest != nil {
 		q.rest.Stop()
 	}
-	q.rest = time.AfterFunc(linger, func() {
+	wait := linger
+	if q.b.traits.sessions {
+		wait = 0 // to connect anew is cheap, and a new Broker may wait for the name
+	}
+	q.rest = time.AfterFunc(wait, func() {
 		q.mu.Lock()
 		defer q.mu.Unlock()
 		if q.users == 0 && q.stop != nil {

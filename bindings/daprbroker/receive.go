@@ -40,6 +40,7 @@ func (q *queue) receive(ctx context.Context, msg *pubsub.NewMessage) error {
 	if err := q.room.take(ctx); err != nil {
 		return errBack
 	}
+	defer q.room.taken()
 	err = q.keep(ctx, func() error { return q.b.local.Publish(ctx, q.name, e) })
 	if errors.Is(err, delivery.ErrTooLarge) {
 		err = q.curtail(ctx, e, err)

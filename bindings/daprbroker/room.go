@@ -27,8 +27,10 @@ type room struct {
 
 	mu   sync.Mutex
 	left int
-	open bool
-	more chan struct{} // closed when something changed
+	// taking have taken room and are not in Local yet.
+	taking int
+	open   bool
+	more   chan struct{} // closed when something changed
 	// waiters wait for room, all of them since at least then.
 	waiters int
 	since   time.Time
@@ -38,7 +40,7 @@ func newRoom(waiting func(context.Context) (int, error)) *room {
 	return &room{waiting: waiting, more: make(chan struct{})}
 }
 
-// take waits until there is room for one event and takes it.
+// take waits until there is room for one event and takes it, until taken.
 func (r *room) take(ctx context.Context) error {
 	more, ok := r.try(ctx)
 	if ok {
@@ -106,15 +108,23 @@ func (r *room) try(ctx context.Context) (more <-chan struct{}, ok bool) {
 	defer r.mu.Unlock()
 	if r.open && r.left == 0 && ctx.Err() == nil {
 		if n, err := r.waiting(ctx); err == nil {
-			r.left = max(0, ahead-n)
+			r.left = max(0, ahead-n-r.taking)
 		}
 	}
 	if r.open && r.left > 0 && ctx.Err() == nil {
 		r.left--
+		r.taking++
 		r.since = time.Now()
 		return nil, true
 	}
 	return r.more, false
+}
+
+// taken says that an event for which there was room is in Local, or will not be.
+func (r *room) taken() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.taking--
 }
 
 // changed says that events left Local's queue for a dispatcher.
