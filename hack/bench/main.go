@@ -19,6 +19,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/weftmesh/weft/hack/internal/effects"
 	"github.com/weftmesh/weft/hack/internal/engine"
 )
 
@@ -43,6 +44,8 @@ type bench struct {
 	coldRounds  int
 	idle        time.Duration
 	messages    int
+	// openBox opens what takes the mail.
+	openBox func() (*effects.Box, error)
 }
 
 func (b *bench) say(format string, args ...any) { fmt.Printf(format+"\n", args...) }
@@ -61,7 +64,16 @@ func run(ctx context.Context) (err error) {
 	b := plan(quick)
 	only := flag.String("only", "", "load, cold or floors: that part only; the other figures are 0")
 	rate := flag.Float64("rate", 0, "orders a second of -only floors, or of -only load instead of 0.7 of the highest")
+	mail := flag.String("mail", "smtp", "how mail leaves the mesh: smtp, or http, which costs little")
 	flag.Parse()
+	switch *mail {
+	case "smtp":
+		b.openBox = effects.Open
+	case "http":
+		b.openBox = effects.OpenHTTP
+	default:
+		return fmt.Errorf("-mail is %q: smtp or http", *mail)
+	}
 	if b.root, err = engine.Root(); err != nil {
 		return err
 	}
@@ -71,7 +83,7 @@ func run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
 
-	r := report{Time: time.Now().UTC().Truncate(time.Second), Quick: quick, Machine: thisMachine(), Article: theArticle}
+	r := report{Time: time.Now().UTC().Truncate(time.Second), Quick: quick, Mail: *mail, Machine: thisMachine(), Article: theArticle}
 	if *only == "" || *only == "cold" {
 		b.say("cold starts, %d rounds, and %v of idleness", b.coldRounds, b.idle)
 		var ready time.Duration

@@ -42,7 +42,7 @@ type fixture struct {
 // startOrders starts an engine on a copy of the order mesh in dir.
 func startOrders(ctx context.Context, b *bench, dir string, zero bool) (_ *fixture, err error) {
 	f := new(fixture)
-	if f.box, err = effects.Open(); err != nil {
+	if f.box, err = b.openBox(); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -50,7 +50,7 @@ func startOrders(ctx context.Context, b *bench, dir string, zero bool) (_ *fixtu
 			err = errors.Join(err, f.box.Close())
 		}
 	}()
-	if err := engine.Mesh(filepath.Join(b.root, "samples", "order-processing"), dir, engine.Sample{Zero: zero, Mail: f.box.Addr}); err != nil {
+	if err := engine.Mesh(filepath.Join(b.root, "samples", "order-processing"), dir, engine.Sample{Zero: zero, Mail: f.box.Component}); err != nil {
 		return nil, err
 	}
 	f.Engine, err = engine.Start(ctx, engine.Config{Bin: b.bin, Dir: dir})

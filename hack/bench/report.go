@@ -15,12 +15,14 @@ import (
 
 // report is what BENCH_OUT receives.
 type report struct {
-	Time    time.Time `json:"time"`
-	Quick   bool      `json:"quick"`
-	Machine machine   `json:"machine"`
-	Orders  orders    `json:"orders"`
-	Burst   orders    `json:"burst_1000"`
-	Memory  memory    `json:"memory_mb"`
+	Time  time.Time `json:"time"`
+	Quick bool      `json:"quick"`
+	// Mail says how it left the mesh.
+	Mail    string  `json:"mail"`
+	Machine machine `json:"machine"`
+	Orders  orders  `json:"orders"`
+	Burst   orders  `json:"burst_1000"`
+	Memory  memory  `json:"memory_mb"`
 	// Processor is of the run that Orders is of.
 	Processor processor `json:"cpu_us_per_order"`
 	Cold      cold      `json:"cold_start_ms"`

@@ -71,7 +71,7 @@ func newProof(ctx context.Context, dir string, rng *rand.Rand) (_ *proof, err er
 	}()
 	p := &proof{config: engine.Config{Bin: filepath.Join(root, "bin", "weft"), Dir: dir, HTTP: addr}, rng: rng, box: mail}
 	err = engine.Mesh(filepath.Join(root, "samples", "order-processing"), dir, engine.Sample{
-		Mail: mail.Addr, Local: map[string]string{"books.yaml": effects.Function(root)},
+		Mail: mail.Component, Local: map[string]string{"books.yaml": effects.Function(root)},
 	})
 	if err != nil {
 		return nil, err

@@ -49,7 +49,7 @@ func newProof(ctx context.Context, dir string, s *servers) (_ *proof, err error)
 	}()
 	local := map[string]string{"books.yaml": effects.Function(root)}
 	maps.Copy(local, s.documents())
-	if err = engine.Mesh(filepath.Join(root, "samples", "order-processing"), dir, engine.Sample{Mail: p.box.Addr, Local: local}); err != nil {
+	if err = engine.Mesh(filepath.Join(root, "samples", "order-processing"), dir, engine.Sample{Mail: p.box.Component, Local: local}); err != nil {
 		return nil, err
 	}
 	p.engine, err = engine.Start(ctx, engine.Config{Bin: filepath.Join(root, "bin", "weft"), Dir: dir})

@@ -50,7 +50,7 @@ func TestFindServers(t *testing.T) {
 				t.Fatal(err)
 			}
 			dir := filepath.Join(t.TempDir(), "mesh")
-			if err := engine.Mesh(filepath.Join(root, "samples", "order-processing"), dir, engine.Sample{Mail: "127.0.0.1:1", Local: s.documents()}); err != nil {
+			if err := engine.Mesh(filepath.Join(root, "samples", "order-processing"), dir, engine.Sample{Local: s.documents()}); err != nil {
 				t.Fatal(err)
 			}
 			b, problems := source.Load(dir, source.Options{})

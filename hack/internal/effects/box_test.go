@@ -1,7 +1,9 @@
 package effects
 
 import (
+	"net/http"
 	"net/smtp"
+	"strings"
 	"testing"
 
 	"github.com/weftmesh/weft/samples/order-processing/shop"
@@ -35,5 +37,27 @@ func TestBoxCountsMailOfTheShop(t *testing.T) {
 	err = smtp.SendMail(b.Addr, nil, "a@b.example", []string{"c@d.example"}, []byte("Subject: lottery\r\n\r\n"))
 	if err == nil {
 		t.Error("mail about no order was taken")
+	}
+}
+
+func TestBoxTakesMailOverHTTP(t *testing.T) {
+	b, err := OpenHTTP()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = b.Close() }()
+	for i, status := range []string{shop.StatusConfirmed, shop.StatusRejected, shop.StatusError} {
+		m, err := shop.Compose(shop.Decision{OrderID: string(rune('a' + i)), Status: status, Reason: "no <reason>"}, shop.Customer{Name: "Ada"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.Post("http://"+b.Addr, "text/html", strings.NewReader(m.Body))
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("%v, %v", resp, err)
+		}
+		_ = resp.Body.Close()
+		if id := string(rune('a' + i)); b.About(id).Count != 1 {
+			t.Errorf("%s: no mail about order %s", status, id)
+		}
 	}
 }

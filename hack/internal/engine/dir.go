@@ -4,7 +4,6 @@ package engine
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 )
@@ -14,8 +13,8 @@ type Sample struct {
 	// Zero lets functions go to zero, as local/mesh.yaml says; without it the
 	// mesh's own minReplicas hold.
 	Zero bool
-	// Mail is the address of an SMTP server that takes the place of the
-	// sample's own mailbox.
+	// Mail is a document for the component email, which has the sample's own
+	// mailbox left out.
 	Mail string
 	// Local are further documents for local/, by file name; they replace the
 	// sample's files of that name.
@@ -58,11 +57,7 @@ func Mesh(sample, dir string, s Sample) error {
 		}
 	}
 	if s.Mail != "" {
-		host, port, err := net.SplitHostPort(s.Mail)
-		if err != nil {
-			return err
-		}
-		if err := write(dir, "email.yaml", fmt.Sprintf(email, host, port)); err != nil {
+		if err := write(dir, "email.yaml", s.Mail); err != nil {
 			return err
 		}
 	}
@@ -73,20 +68,6 @@ func Mesh(sample, dir string, s Sample) error {
 	}
 	return nil
 }
-
-const email = `apiVersion: dapr.io/v1alpha1
-kind: Component
-metadata: {name: email}
-spec:
-  type: bindings.smtp
-  version: v1
-  metadata:
-    - {name: host, value: %s}
-    - {name: port, value: %q}
-    - {name: user, value: shop}
-    - {name: password, value: shop}
-    - {name: emailFrom, value: shop@shop.example}
-`
 
 func write(dir, name, text string) error {
 	return os.WriteFile(filepath.Join(dir, "local", name), []byte(text), 0o644)

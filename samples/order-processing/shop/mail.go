@@ -137,13 +137,13 @@ func Compose(d Decision, to Customer) (Mail, error) {
 	switch d.Status {
 	case StatusConfirmed:
 		m.Subject = fmt.Sprintf("Order %s confirmed", d.OrderID)
-		text = "your order is confirmed; its items are set aside for you."
+		text = fmt.Sprintf("your order %s is confirmed; its items are set aside for you.", d.OrderID)
 	case StatusRejected:
 		m.Subject = fmt.Sprintf("Order %s cannot be delivered", d.OrderID)
-		text = "we cannot deliver your order: " + d.Reason + "."
+		text = fmt.Sprintf("we cannot deliver your order %s for this reason: %s.", d.OrderID, d.Reason)
 	case StatusError:
 		m.Subject = fmt.Sprintf("A problem with order %s", d.OrderID)
-		text = "something went wrong with your order, and we are looking into it: " + d.Reason + "."
+		text = fmt.Sprintf("something went wrong with your order %s and we are looking into it: %s.", d.OrderID, d.Reason)
 	default:
 		return Mail{}, fmt.Errorf("order %s: %w: %q", d.OrderID, ErrStatus, d.Status)
 	}

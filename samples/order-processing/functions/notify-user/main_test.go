@@ -15,7 +15,7 @@ func TestNotify(t *testing.T) {
 		to, says string // "" for no mail
 		kind     fntest.Kind
 	}{
-		"confirmed": {"the customer is told", shop.Decision{CustomerID: "c-1", Status: shop.StatusConfirmed}, "ada@customers.example", "is confirmed", fntest.KindOutput},
+		"confirmed": {"the customer is told", shop.Decision{CustomerID: "c-1", Status: shop.StatusConfirmed}, "ada@customers.example", "your order o-1 is confirmed", fntest.KindOutput},
 		"rejected":  {"with the reason", shop.Decision{CustomerID: "c-2", Status: shop.StatusRejected, Reason: "out of stock: tea"}, "bo@customers.example", "out of stock: tea", fntest.KindOutput},
 		"error":     {"with the reason", shop.Decision{CustomerID: "c-1", Status: shop.StatusError, Reason: "no items"}, "ada@customers.example", "no items", fntest.KindOutput},
 		"moved":     {"the store knows the address", shop.Decision{CustomerID: "c-7", Status: shop.StatusConfirmed}, "di@customers.example", "Hello Di", fntest.KindOutput},
