@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -46,14 +47,20 @@ func (s *seen) last() metadata.MD {
 	return s.all[len(s.all)-1]
 }
 
-// listen serves a memory on a loopback port and refuses other tokens than
-// "secret".
+// listen serves a memory on a loopback port.
 func listen(t *testing.T, m *memory.Memory) (endpoint string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	serve(t, l, m)
+	return "http://" + l.Addr().String()
+}
+
+// serve refuses other tokens than "secret".
+func serve(t *testing.T, l net.Listener, m *memory.Memory) {
+	t.Helper()
 	s := grpc.NewServer(grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
 		md, _ := metadata.FromIncomingContext(ctx)
 		if !slices.Equal(md.Get("dapr-api-token"), []string{"secret"}) {
@@ -73,7 +80,6 @@ func listen(t *testing.T, m *memory.Memory) (endpoint string) {
 		s.Stop()
 		<-done
 	})
-	return "http://" + l.Addr().String()
 }
 
 func TestFrom(t *testing.T) {
@@ -172,6 +178,35 @@ func TestSDKAlone(t *testing.T) {
 	}
 	if got := m.Published("p", "t"); len(got) != 1 || string(got[0].Data) != `{"n":1}` {
 		t.Errorf("published %v", got)
+	}
+}
+
+// A socket is an endpoint too, for this client and that of go-sdk.
+func TestSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &memory.Memory{}
+	m.Put("s", "k", []byte("v"))
+	serve(t, l, m)
+	b, err := dapr.Dial("unix://"+path, "secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = b.Close() }()
+	if r, err := b.Get(t.Context(), "s", []string{"k"}); err != nil || string(r[0].Value) != "v" {
+		t.Errorf("Get = %v, %v", r, err)
+	}
+	t.Setenv("DAPR_API_TOKEN", "secret")
+	c, err := client.NewClientWithAddressContext(t.Context(), "unix://"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if item, err := c.GetState(t.Context(), "s", "k", nil); err != nil || string(item.Value) != "v" {
+		t.Errorf("GetState = %v, %v", item, err)
 	}
 }
 
