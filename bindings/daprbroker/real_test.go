@@ -2,6 +2,7 @@ package daprbroker_test
 
 import (
 	"os"
+	"os/exec"
 	"testing"
 
 	"github.com/weftmesh/weft/mesh/delivery/brokertest"
@@ -61,3 +62,42 @@ func TestRealRedis(t *testing.T)    { need(t, "redis"); run(t, "redis") }
 func TestRealRabbitMQ(t *testing.T) { need(t, "rabbitmq"); run(t, "rabbitmq") }
 func TestRealMQTT(t *testing.T)     { need(t, "mqtt"); run(t, "mqtt") }
 func TestRealNATS(t *testing.T)     { need(t, "nats"); run(t, "nats") }
+
+// TestRealShare, TestRealLeavesNothing and TestRealRestart are those of
+// engines_test.go with each of the servers.
+func TestRealShare(t *testing.T) {
+	each(t, func(t *testing.T, _ string, c component) { enginesShare(t, c, meshOf(t.TempDir())) })
+}
+
+func TestRealLeavesNothing(t *testing.T) {
+	each(t, func(t *testing.T, _ string, c component) { closeLeavesNothing(t, c, meshOf(t.TempDir())) })
+}
+
+// TestRealRestart kills the server in the middle, but for Mosquitto, which
+// writes sessions down a while after it has confirmed: it is stopped.
+func TestRealRestart(t *testing.T) {
+	ctl := os.Getenv("WEFT_TEST_CTL")
+	each(t, func(t *testing.T, name string, c component) {
+		if ctl == "" {
+			t.Fatal("WEFT_TEST_CTL does not name the program that restarts servers")
+		}
+		how := "crash"
+		if name == "mqtt" {
+			how = "restart"
+		}
+		serverRestart(t, c, meshOf(t.TempDir()), func() {
+			if out, err := exec.CommandContext(t.Context(), ctl, how, name).CombinedOutput(); err != nil {
+				t.Fatalf("%s %s %s: %v\n%s", ctl, how, name, err, out)
+			}
+		})
+	})
+}
+
+func each(t *testing.T, test func(t *testing.T, name string, c component)) {
+	for name, server := range servers {
+		t.Run(name, func(t *testing.T) {
+			c := server.component(need(t, name))
+			test(t, name, c)
+		})
+	}
+}

@@ -127,6 +127,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
+	takeChild()
 	if s, ok := suites[os.Getenv(envSuite)]; ok {
 		brokertest.Child(s)
 	}
