@@ -144,11 +144,11 @@ func FuzzTemplates(f *testing.F) {
 
 func TestSQLitePath(t *testing.T) {
 	for in, want := range map[string]string{
-		"data.db":                       "file:/mesh%3f/data.db",
-		"file:data.db?mode=rwc":         "file:/mesh%3f/data.db?mode=rwc",
-		"FILE:sub/data.db":              "file:/mesh%3f/sub/data.db",
-		"/abs/data.db":                  "/abs/data.db",
-		"file:/abs/data.db":             "file:/abs/data.db",
+		"data.db":               "file:/mesh%3f/data.db?_pragma=cache_size(-1024)",
+		"file:data.db?mode=rwc": "file:/mesh%3f/data.db?mode=rwc&_pragma=cache_size(-1024)",
+		"FILE:sub/data.db":      "file:/mesh%3f/sub/data.db?_pragma=cache_size(-1024)",
+		"/abs/data.db":          "/abs/data.db?_pragma=cache_size(-1024)",
+		"file:/abs/data.db?_pragma=cache_size(9)": "file:/abs/data.db?_pragma=cache_size(9)",
 		":memory:":                      ":memory:",
 		"file::memory:?cache=shared":    "file::memory:?cache=shared",
 		"file:name?mode=memory&cache=x": "file:name?mode=memory&cache=x",
