@@ -90,7 +90,7 @@ func benchClient(b *testing.B, network string) client.Client {
 	if network == "unix" {
 		c, err = client.NewClientWithSocket(address)
 	} else {
-		c, err = client.NewClientWithAddress(l.Addr().String())
+		c, err = client.NewClientWithAddressContext(b.Context(), l.Addr().String())
 	}
 	if err != nil {
 		b.Fatal(err)

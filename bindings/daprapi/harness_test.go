@@ -268,7 +268,7 @@ func listen(t testing.TB) net.Listener {
 // client is the go-sdk's client in the name of a function.
 func (h *harness) client(function string) client.Client {
 	h.t.Helper()
-	c, err := client.NewClientWithAddress(h.grpc)
+	c, err := client.NewClientWithAddressContext(h.t.Context(), h.grpc)
 	if err != nil {
 		h.t.Fatal(err)
 	}

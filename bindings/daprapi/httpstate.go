@@ -44,7 +44,7 @@ func compact(v json.RawMessage) (json.RawMessage, error) {
 	if len(v) == 0 {
 		return json.RawMessage("null"), nil
 	}
-	if bytes.IndexAny(v, " \t\r\n") < 0 {
+	if !bytes.ContainsAny(v, " \t\r\n") {
 		return v, nil
 	}
 	var b bytes.Buffer
