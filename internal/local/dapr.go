@@ -140,7 +140,7 @@ func (e *engine) serveDapr() {
 	e.daprServer = daprapi.NewServer(func() (*daprapi.API, func()) {
 		g := e.use()
 		return g.dapr.api, g.release
-	})
+	}, daprapi.Logger(e.log))
 	e.daprHTTPServer = e.newServer(e.daprServer.Handler())
 	e.serve(e.daprHTTPServer, e.daprHTTPListener)
 	go func() {
