@@ -43,7 +43,9 @@ func checkComponent(p *mesh.Plan, c v1beta1.Component) mesh.Problems {
 		if slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, m.Name) }) {
 			continue
 		}
-		if d.prefixed != "" && strings.HasPrefix(strings.ToLower(m.Name), strings.ToLower(d.prefixed)) {
+		if slices.ContainsFunc(d.prefixed, func(start string) bool {
+			return strings.HasPrefix(strings.ToLower(m.Name), strings.ToLower(start))
+		}) {
 			continue
 		}
 		problem := mesh.Problem{

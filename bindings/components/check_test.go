@@ -18,6 +18,7 @@ func TestCheck(t *testing.T) {
 		"alias":             {"daprd knows it too", `{name: x, type: state.postgres, version: v2, metadata: [{name: connectionString, value: h}]}`, nil},
 		"topic scopes":      {"daprd reads them", `{name: x, type: pubsub.in-memory, metadata: [{name: publishingScopes, value: a=b}]}`, nil},
 		"either of two":     {"one is enough", `{name: x, type: state.sqlite, metadata: [{name: url, value: h}]}`, nil},
+		"of a library":      {"names of any kind", `{name: x, type: state.redis, metadata: [{name: redisHost, value: h}, {name: azureTenantId, value: t}]}`, nil},
 		"type misspelt":     {"the nearest is named", `{name: x, type: state.reddis}`, []string{`component(x).type: the type "state.reddis" cannot be opened here; did you mean "state.redis"?`}},
 		"alias misspelt":    {"aliases count", `{name: x, type: state.postgress}`, []string{`component(x).type: the type "state.postgress" cannot be opened here; did you mean "state.postgres"?`}},
 		"type of a cluster": {"what there is is listed", `{name: x, type: secretstores.hashicorp.vault}`, []string{`component(x).type: the type "secretstores.hashicorp.vault" cannot be opened here; of secretstores there are secretstores.local.file, secretstores.local.env; a component of that name in local/ can stand in for it here`}},

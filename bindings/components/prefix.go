@@ -56,6 +56,12 @@ func (s *State) Key(f *mesh.Function, key string) (string, error) {
 	return s.prefix.before(f) + key, nil
 }
 
+// Owns says whether a key that the store keeps has the prefix that a function's
+// keys have.
+func (s *State) Owns(f *mesh.Function, stored string) bool {
+	return strings.HasPrefix(stored, s.prefix.before(f))
+}
+
 // Trim takes the prefix off a key that the store keeps.
 func (s *State) Trim(stored string) string {
 	if s.prefix.strategy == "none" {

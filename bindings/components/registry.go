@@ -34,27 +34,27 @@ import (
 var registry = []driver{
 	{types: names("state.in-memory"), new: stateStore(inmemory.NewInMemoryStateStore), local: true},
 	{types: names("state.sqlite", "state.sqlite3"), new: stateStore(sqlite.NewSQLiteStateStore), required: names("connectionString|url"), adjust: sqlitePath, also: names("timeoutInSeconds", "cleanupIntervalInSeconds")},
-	{types: names("state.redis"), new: stateStore(newRedis), required: names("redisHost"), server: redisServer, also: names("maxRetries", "maxRetryBackoff", "useAzureAD")},
-	{types: names("state.postgresql", "state.postgres"), new: stateStore(postgresv1.NewPostgreSQLStateStore), required: names("connectionString|url|host"), server: postgresServer, also: alsoPostgres},
-	{types: names("state.postgresql", "state.postgres"), version: "v2", new: stateStore(postgresv2.NewPostgreSQLStateStore), required: names("connectionString|url|host"), server: postgresServer, also: alsoPostgres},
+	{types: names("state.redis"), new: stateStore(newRedis), required: names("redisHost"), server: redisServer, also: names("maxRetries", "maxRetryBackoff", "useAzureAD", "processingTimeout", "redeliverInterval"), prefixed: names("azure")},
+	{types: names("state.postgresql", "state.postgres"), new: stateStore(postgresv1.NewPostgreSQLStateStore), required: names("connectionString|url|host"), server: postgresServer, also: alsoPostgres, prefixed: names("azure", "aws")},
+	{types: names("state.postgresql", "state.postgres"), version: "v2", new: stateStore(postgresv2.NewPostgreSQLStateStore), required: names("connectionString|url|host"), server: postgresServer, also: alsoPostgres, prefixed: names("azure", "aws")},
 	{types: names(mesh.TypeEmbedded), new: embeddedStore, also: names("timeout", "busyTimeout")},
 
 	{types: names("pubsub.in-memory"), new: pubSub(newBus), local: true},
-	{types: names("pubsub.jetstream"), new: pubSub(newStream), required: names("natsURL"), server: natsServer},
-	{types: names("pubsub.redis"), new: pubSub(redispubsub.NewRedisStreams), required: names("redisHost"), server: redisServer, also: names("consumerID", "useAzureAD", "redeliverInterval")},
+	{types: names("pubsub.jetstream"), new: pubSub(newStream), required: names("natsURL"), server: natsServer, prefixed: names("backOff")},
+	{types: names("pubsub.redis"), new: pubSub(redispubsub.NewRedisStreams), required: names("redisHost"), server: redisServer, also: names("useAzureAD", "redeliverInterval"), prefixed: names("azure")},
 	{types: names("pubsub.rabbitmq"), new: pubSub(newRabbit), required: names("connectionString|hostname|host"), server: rabbitmqServer},
-	{types: names("pubsub.kafka"), new: pubSub(kafka.NewKafka), required: names("brokers"), server: kafkaServer, also: alsoKafka},
+	{types: names("pubsub.kafka"), new: pubSub(kafka.NewKafka), required: names("brokers"), server: kafkaServer, also: alsoKafka, prefixed: names("aws", "consumeRetry", "backOff")},
 	{types: names("pubsub.mqtt3", "pubsub.mqtt"), new: pubSub(mqttpubsub.NewMQTTPubSub), required: names("url"), server: mqttServer, greet: mqttGreet, uniqueConsumers: true},
 
 	{types: names("bindings.cron"), new: input(cron.NewCron), required: names("schedule")},
-	{types: names("bindings.http"), new: output(http.NewHTTP), required: names("url")},
+	{types: names("bindings.http"), new: output(http.NewHTTP), required: names("url"), also: names("errorIfNot2XX")},
 	{types: names("bindings.smtp"), new: output(newMailer), required: names("host")},
 	{types: names("bindings.localstorage"), new: output(localstorage.NewLocalStorage), required: names("rootPath"), adjust: path("rootPath")},
-	{types: names("bindings.redis"), new: output(redisbinding.NewRedis), required: names("redisHost"), server: redisServer, also: names("useAzureAD")},
-	{types: names("bindings.postgresql", "bindings.postgres"), new: output(postgres.NewPostgres), required: names("connectionString|url|host"), server: postgresServer, also: alsoPostgres},
-	{types: names("bindings.rabbitmq"), new: both(rabbitmqbinding.NewRabbitMQ), required: names("host", "queueName"), server: rabbitmqServer},
-	{types: names("bindings.kafka"), new: both(kafkabinding.NewKafka), required: names("brokers"), server: kafkaServer, also: alsoKafka},
-	{types: names("bindings.mqtt3", "bindings.mqtt"), new: both(mqttbinding.NewMQTT), required: names("url", "topic"), server: mqttServer, greet: mqttGreet, also: names("consumerID")},
+	{types: names("bindings.redis"), new: output(redisbinding.NewRedis), required: names("redisHost"), server: redisServer, also: names("useAzureAD"), prefixed: names("azure")},
+	{types: names("bindings.postgresql", "bindings.postgres"), new: output(postgres.NewPostgres), required: names("connectionString|url|host"), server: postgresServer, also: alsoPostgres, prefixed: names("azure", "aws")},
+	{types: names("bindings.rabbitmq"), new: both(rabbitmqbinding.NewRabbitMQ), required: names("host", "queueName"), server: rabbitmqServer, also: names("contentType")},
+	{types: names("bindings.kafka"), new: both(kafkabinding.NewKafka), required: names("brokers"), server: kafkaServer, also: alsoKafka, prefixed: names("aws", "consumeRetry", "backOff")},
+	{types: names("bindings.mqtt3", "bindings.mqtt"), new: both(mqttbinding.NewMQTT), required: names("url", "topic"), server: mqttServer, greet: mqttGreet, also: names("consumerID", "caCert", "clientCert", "clientKey")},
 
 	{types: names("secretstores.local.file"), new: secretStore(file.NewLocalSecretStore), required: names("secretsFile"), adjust: path("secretsFile")},
 	{types: names("secretstores.local.env"), new: secretStore(env.NewEnvSecretStore)},
@@ -62,7 +62,7 @@ var registry = []driver{
 
 var (
 	alsoPostgres = names("url", "host", "hostaddr", "port", "database", "user", "password", "sslRootCert", "useAWSIAM", "timeoutInSeconds", "cleanupIntervalInSeconds", "maxConns")
-	alsoKafka    = names("consumerID", "consumerGroup", "authRequired", "clientID")
+	alsoKafka    = names("consumerID", "consumerGroup", "authRequired", "clientID", "channelBufferSize", "consumerFetchMin", "consumerFetchDefault", "topics", "publishTopic")
 )
 
 func names(s ...string) []string { return s }
@@ -77,8 +77,9 @@ type driver struct {
 	required []string
 	// also names metadata that the component reads without telling of it.
 	also []string
-	// prefixed starts metadata of any name that the component reads.
-	prefixed string
+	// prefixed are the beginnings of metadata that the component reads by any
+	// name, or hands on to a library.
+	prefixed []string
 	// adjust changes metadata to what holds here, such as paths.
 	adjust func(base string, props map[string]string)
 	// server gives the addresses that must answer before Init is worth a try.
