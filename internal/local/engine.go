@@ -229,7 +229,7 @@ func (e *engine) start(ctx context.Context) error {
 	if e.opts.OnReady != nil {
 		e.opts.OnReady(e.run, hints(g.plan, e.run.HTTP))
 	}
-	e.relax()
+	e.settle()
 	return nil
 }
 

@@ -2,8 +2,10 @@ package local
 
 import (
 	"runtime/debug"
-	"sync/atomic"
+	"sync"
 	"time"
+
+	"github.com/weftmesh/weft/internal/pages"
 )
 
 const (
@@ -17,16 +19,21 @@ const (
 
 // relaxer gives memory back to the system once work is done. There is no
 // ticker: an idle engine does nothing at all.
-type relaxer struct{ pending atomic.Bool }
+type relaxer struct {
+	mu    sync.Mutex
+	timer *time.Timer
+}
 
-// relax schedules one collection, unless one is already or busy() says then
-// that there is work again.
+// relax schedules one collection, for when nothing has asked for one for a
+// while, unless busy() says then that there is work again.
 func (r *relaxer) relax(busy func() bool) {
-	if !r.pending.CompareAndSwap(false, true) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.timer != nil {
+		r.timer.Reset(relaxAfter)
 		return
 	}
-	time.AfterFunc(relaxAfter, func() {
-		r.pending.Store(false)
+	r.timer = time.AfterFunc(relaxAfter, func() {
 		if !busy() {
 			debug.FreeOSMemory()
 		}
@@ -35,4 +42,15 @@ func (r *relaxer) relax(busy func() bool) {
 
 func (e *engine) relax() {
 	e.idle.relax(func() bool { return e.recorder.InFlight() > 0 })
+}
+
+// settle gives back what only the start has needed, a while after it: work that
+// begins at once shall not wait for that.
+func (e *engine) settle() {
+	e.relax()
+	time.AfterFunc(relaxAfter, func() {
+		if err := pages.Release(); err != nil {
+			e.log.Debug("the start's memory is not given back", "error", err.Error())
+		}
+	})
 }

@@ -12,8 +12,10 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/weftmesh/weft/internal/contract"
+	"github.com/weftmesh/weft/internal/pages"
 	"github.com/weftmesh/weft/runtime/host"
 	"github.com/weftmesh/weft/runtime/internal/logs"
 	"github.com/weftmesh/weft/runtime/internal/registry"
@@ -68,7 +70,19 @@ func run(getenv func(string) string, stderr io.Writer) error {
 		level = slog.LevelInfo
 	}
 	slog.Log(ctx, level, "serving", "address", "http://"+ln.Addr().String())
+	settled := time.AfterFunc(settleAfter, settle)
+	defer settled.Stop()
 	return h.Serve(ctx, ln)
+}
+
+// settleAfter is how long after its start a function gives back the memory that
+// only the start has needed: later than the call that it was started for.
+const settleAfter = time.Second
+
+func settle() {
+	if err := pages.Release(); err != nil {
+		slog.Debug("the start's memory is not given back", "error", err)
+	}
 }
 
 // listenAddress is where to listen: on all interfaces, as containers must, but
