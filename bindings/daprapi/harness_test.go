@@ -112,7 +112,10 @@ func (queriedStore) Query(_ context.Context, r *state.QueryRequest) (*state.Quer
 		return nil, nil
 	}
 	etag := "7"
-	return &state.QueryResponse{Results: []state.QueryItem{{Key: "test||k", Data: []byte(`{"v":1}`), ETag: &etag}}, Token: "next"}, nil
+	return &state.QueryResponse{Results: []state.QueryItem{
+		{Key: "||k", Data: []byte(`{"v":1}`), ETag: &etag},
+		{Key: "other||k", Data: []byte(`{"v":1}`), ETag: &etag}, // of another mesh
+	}, Token: "next"}, nil
 }
 
 // echoBinding answers with what it was asked.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/dapr/components-contrib/state"
 	"github.com/dapr/dapr/pkg/messages"
@@ -218,6 +219,8 @@ func (c *caller) queryState(ctx context.Context, store, query string, metadata m
 	if resp == nil {
 		resp = &state.QueryResponse{}
 	}
+	// A query goes over all that the store holds, other meshes' keys too.
+	resp.Results = slices.DeleteFunc(resp.Results, func(item state.QueryItem) bool { return !s.Owns(c.function, item.Key) })
 	for i := range resp.Results {
 		resp.Results[i].Key = s.Trim(resp.Results[i].Key)
 	}

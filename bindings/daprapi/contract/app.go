@@ -158,6 +158,15 @@ func (a *App) take(path string, n int, patience time.Duration) []received {
 	}
 }
 
+// have gives the requests to a path that came so far, and forgets them.
+func (a *App) have(path string) []received {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	got := a.got[path]
+	delete(a.got, path)
+	return got
+}
+
 // left gives the paths below a prefix that were sent more than was taken.
 func (a *App) left(prefix string) []string {
 	a.mu.Lock()

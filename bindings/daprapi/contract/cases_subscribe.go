@@ -132,6 +132,15 @@ var subscribeCases = map[string]testCase{
 			s.quiet("/events/bulk")
 		},
 	},
+	"bulk-rules": {
+		reason: "in bulk, an event that no rule matches has no path",
+		run: func(s *session) {
+			s.event("bulk-routed", "unwanted", `1`)
+			s.event("bulk-routed", "wanted", `2`)
+			s.delivered("/events/bulk-routed", 1)
+			s.came("/", s.app.have("/"))
+		},
+	},
 }
 
 // buried writes down what reached the dead letters. The bus hands a topic's

@@ -71,6 +71,11 @@ var Differences = []Difference{
 		Reason: "each request that asks it something (subscriptions, input bindings) carries Dapr-App-Id, not only the first.",
 		steps:  []string{"bindings/input 1"},
 	},
+	{
+		Name:   "In bulk, what no rule matches is dropped",
+		Reason: "as it is one by one; daprd posts it to `/`.",
+		steps:  []string{"subscribe/bulk-rules 4"},
+	},
 }
 
 // differs finds the name of the difference to which a step belongs, counted from

@@ -80,7 +80,7 @@ func (ours) Start(t *testing.T, s Setup) Address {
 		_ = server.Shutdown(stop) // streams of cases may be open
 		web.Close()
 	})
-	for end := time.Now().Add(patience); len(manager.Active()) < 16; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(patience); len(manager.Active()) < 17; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%d subscriptions are in force after %s", len(manager.Active()), patience)
 		}
