@@ -3,6 +3,7 @@ package component_test
 import (
 	"encoding/json"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -85,8 +86,8 @@ func FuzzDecodeString(f *testing.F) {
 		if err := component.Decode(data, &got); err != nil {
 			t.Fatal(err)
 		}
-		if again, err := component.Encode(got); err != nil || string(again) != string(data) {
-			t.Errorf("%q came back as %q, %v", s, got, err)
+		if utf8.ValidString(s) && got != s { // else it is replaced, as in all JSON
+			t.Errorf("%q came back as %q", s, got)
 		}
 	})
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -72,7 +74,7 @@ func serve(t *testing.T, l net.Listener, m *memory.Memory) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := s.Serve(l); err != nil {
+		if err := s.Serve(l); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 			t.Error(err)
 		}
 	}()
@@ -149,23 +151,43 @@ func TestEngineGone(t *testing.T) {
 	}
 }
 
-// TestSDKAlone: a handler may use go-sdk with no more than client.NewClient().
-// That client is one for the process, so that no other test here makes it.
+// TestSDKAlone: a handler may use go-sdk with no more than client.NewClient()
+// and the environment. That client is one for the process, so that the test
+// has a process of its own.
 func TestSDKAlone(t *testing.T) {
+	if os.Getenv("WEFT_TEST_HANDLER") != "" {
+		handler(t)
+		return
+	}
 	m := &memory.Memory{}
-	t.Setenv("DAPR_GRPC_ENDPOINT", listen(t, m))
-	t.Setenv("DAPR_API_TOKEN", "secret")
+	cmd := exec.Command(os.Args[0], "-test.run=^TestSDKAlone$")
+	cmd.Env = append(os.Environ(), "WEFT_TEST_HANDLER=1", "DAPR_GRPC_ENDPOINT="+listen(t, m), "DAPR_API_TOKEN=secret")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if strings.Contains(string(out), "API Token") {
+		t.Errorf("it prints what a record of the log should say: %s", out)
+	}
+	if v, ok := m.Peek("s", "k"); !ok || string(v) != "v" {
+		t.Errorf("stored: %q, %v", v, ok)
+	}
+	if got := m.Published("p", "t"); len(got) != 1 || string(got[0].Data) != `{"n":1}` {
+		t.Errorf("published %v", got)
+	}
+}
+
+func handler(t *testing.T) {
+	t.Helper()
 	var log bytes.Buffer
-	before := slog.Default()
 	slog.SetDefault(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	defer slog.SetDefault(before)
 	c, err := client.NewClient()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
 	if !strings.Contains(log.String(), `level=DEBUG msg="API Token loaded from the environment variable" from=dapr/go-sdk`) {
-		t.Errorf("what it prints is no record of the log: %s", &log)
+		t.Errorf("what it says is no record of the log: %s", &log)
 	}
 	if err := c.SaveState(t.Context(), "s", "k", []byte("v"), nil); err != nil {
 		t.Fatal(err)
@@ -175,9 +197,6 @@ func TestSDKAlone(t *testing.T) {
 	}
 	if err := c.PublishEvent(t.Context(), "p", "t", map[string]int{"n": 1}); err != nil {
 		t.Error(err)
-	}
-	if got := m.Published("p", "t"); len(got) != 1 || string(got[0].Data) != `{"n":1}` {
-		t.Errorf("published %v", got)
 	}
 }
 

@@ -4,6 +4,7 @@ package daprtest
 
 import (
 	"context"
+	"errors"
 	"net"
 	"testing"
 
@@ -26,7 +27,7 @@ func Serve(t testing.TB, b component.Backend, opts ...grpc.ServerOption) func(to
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := s.Serve(l); err != nil {
+		if err := s.Serve(l); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 			t.Errorf("daprtest: %v", err)
 		}
 	}()
