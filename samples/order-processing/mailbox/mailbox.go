@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"mime"
 	"mime/quotedprintable"
 	"net"
@@ -45,6 +46,7 @@ func Serve(l net.Listener, keep func(Message) error) *smtp.Server {
 	s.Domain = "localhost"
 	s.MaxMessageBytes, s.MaxRecipients = maxBytes, maxRecipients
 	s.ReadTimeout, s.WriteTimeout = patience, patience
+	s.ErrorLog = slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug) // clients that hang up
 	go func() { _ = s.Serve(l) }() // it ends when the server is closed
 	return s
 }
