@@ -13,7 +13,6 @@ import (
 	"github.com/weftmesh/weft/hack/internal/effects"
 	"github.com/weftmesh/weft/hack/internal/engine"
 	"github.com/weftmesh/weft/hack/internal/load"
-	"github.com/weftmesh/weft/samples/order-processing/shop"
 )
 
 const (
@@ -113,19 +112,7 @@ func (p *proof) balance(ctx context.Context, ids []string) error {
 	if err != nil {
 		return err
 	}
-	for _, id := range ids {
-		if _, filed := b.Orders[id]; !filed && p.box.About(id).Count > 0 {
-			return fmt.Errorf("a mail about order %s, on which nothing is filed", id)
-		}
-	}
-	stranded, err := b.Balance(map[string]int{article: shop.OpeningStock(article)})
-	if err != nil {
-		return err
-	}
-	if len(stranded) > p.dead {
-		return fmt.Errorf("pieces are held for %d orders that are not decided, such as %s, and there are %d dead letters", len(stranded), stranded[0], p.dead)
-	}
-	return nil
+	return b.Check(ids, p.box, article, p.dead)
 }
 
 func (p *proof) stop() error { return errors.Join(p.engine.Stop(), p.box.Close()) }

@@ -122,3 +122,24 @@ func (b Books) Balance(opening map[string]int) (stranded []string, err error) {
 	}
 	return stranded, nil
 }
+
+// Check holds orders, stock and mail against each other, for a load of orders
+// for one piece of an article each: there is no mail about an order on which
+// nothing is filed, as many pieces are gone as orders are confirmed, and pieces
+// are held for no more orders that are not decided than there are dead letters.
+// ids are those of all orders that were sent.
+func (b Books) Check(ids []string, box Mails, article string, dead int) error {
+	for _, id := range ids {
+		if _, filed := b.Orders[id]; !filed && box.About(id).Count > 0 {
+			return fmt.Errorf("a mail about order %s, on which nothing is filed", id)
+		}
+	}
+	stranded, err := b.Balance(map[string]int{article: shop.OpeningStock(article)})
+	if err != nil {
+		return err
+	}
+	if len(stranded) > dead {
+		return fmt.Errorf("pieces are held for %d orders that are not decided, such as %s, and there are %d dead letters", len(stranded), stranded[0], dead)
+	}
+	return nil
+}
