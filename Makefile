@@ -37,7 +37,7 @@ test-race: ## What runs in parallel, with the race detector (needs a C compiler)
 	$(GO) test -race ./bindings/... ./builder/... ./internal/local/... ./internal/telemetry/... ./internal/wire/... ./mesh/... ./runtime/... ./samples/...
 
 .PHONY: test-real
-test-real: ## Tests that need more than Go: a file system that gets full (root, or user namespaces)
+test-real: build ## Tests that need more than Go: real servers, a real daprd, a file system that gets full
 	hack/test-real.sh
 
 .PHONY: docs-test
@@ -55,6 +55,11 @@ fresh: ## A clone with empty caches runs the demo and the tests
 .PHONY: bench
 bench: build ## Measure the order mesh; BENCH_OUT=file for JSON, BENCH_QUICK=1 for a rough run
 	@$(GO) run ./hack/bench
+
+.PHONY: bench-dapr
+bench-dapr: build ## Measure the Dapr API beside a real daprd; BENCH_OUT, BENCH_QUICK as above
+	@hack/daprd.sh
+	@hack/services.sh run redis -- $(GO) run ./hack/bench/dapr
 
 ##@ Change
 

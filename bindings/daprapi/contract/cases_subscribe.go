@@ -135,6 +135,7 @@ var subscribeCases = map[string]testCase{
 	"bulk-rules": {
 		reason: "in bulk, an event that no rule matches has no path",
 		run: func(s *session) {
+			s.app.have("/") // what other cases sent there
 			s.event("bulk-routed", "unwanted", `1`)
 			s.event("bulk-routed", "wanted", `2`)
 			s.delivered("/events/bulk-routed", 1)
