@@ -63,9 +63,9 @@ func TestConformanceSecrets(t *testing.T) {
 	}
 }
 
+// The suite for bindings keeps its settings in variables, so it runs one at a time.
 func TestConformanceBindings(t *testing.T) {
 	t.Run("bindings.cron", func(t *testing.T) {
-		t.Parallel()
 		cfg, err := conformancebindings.NewTestConfig("cron", []string{"read"}, map[string]any{"readBindingWait": 3 * time.Second})
 		if err != nil {
 			t.Fatal(err)
@@ -73,7 +73,6 @@ func TestConformanceBindings(t *testing.T) {
 		conformancebindings.ConformanceTests(t, map[string]string{"schedule": "@every 1s"}, made(t, "bindings.cron", "v1").in, nil, cfg)
 	})
 	t.Run("bindings.localstorage", func(t *testing.T) {
-		t.Parallel()
 		// Its list wants a directory, its delete a file that is there: the suite
 		// gives all operations the same metadata.
 		operations := []string{"operations", string(bindings.CreateOperation), string(bindings.GetOperation)}
