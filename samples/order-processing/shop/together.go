@@ -46,9 +46,13 @@ func (t *together[In, Out]) ask(ctx context.Context, in In) (Out, error) {
 		case <-r.done:
 			return r.out, r.err
 		case <-ctx.Done():
-			// Whoever serves next may do it all the same.
-			var none Out
-			return none, ctx.Err()
+			select {
+			case <-r.done:
+				return r.out, r.err
+			default: // whoever serves next may do it all the same
+				var none Out
+				return none, ctx.Err()
+			}
 		case t.turn <- struct{}{}:
 			t.serve(ctx)
 			<-t.turn

@@ -1,0 +1,84 @@
+package shop
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestTogether(t *testing.T) {
+	boom := errors.New("boom")
+	var batches [][]int
+	entered, proceed := make(chan struct{}), make(chan struct{})
+	tg := newTogether(func(ctx context.Context, in []int) ([]int, error) {
+		batches = append(batches, in)
+		entered <- struct{}{}
+		<-proceed
+		if ctx.Err() != nil {
+			t.Error("those who wait depend on the one who serves")
+		}
+		if in[0] < 0 {
+			return nil, boom
+		}
+		out := make([]int, len(in))
+		for i, n := range in {
+			out[i] = n * n
+		}
+		return out, nil
+	})
+	var wg sync.WaitGroup
+	ask := func(ctx context.Context, n, want int, wantErr error) {
+		wg.Go(func() {
+			got, err := tg.ask(ctx, n)
+			if got != want || !errors.Is(err, wantErr) {
+				t.Errorf("ask(%d) = %d, %v, want %d, %v", n, got, err, want, wantErr)
+			}
+		})
+	}
+	waiting := func(n int) {
+		for {
+			tg.mu.Lock()
+			now := len(tg.waiting)
+			tg.mu.Unlock()
+			if now == n {
+				return
+			}
+			if t.Context().Err() != nil {
+				t.Fatalf("%d wait, want %d", now, n)
+			}
+		}
+	}
+	serving, giveUp := context.WithCancel(t.Context())
+	ask(serving, 2, 4, nil)
+	<-entered // the first is served alone
+	ask(t.Context(), 3, 9, nil)
+	waiting(1)
+	ask(t.Context(), 4, 16, nil)
+	waiting(2)
+	giveUp()
+	proceed <- struct{}{}
+	<-entered // those who came meanwhile, together
+	ask(t.Context(), -1, 0, boom)
+	waiting(1)
+	gone, leave := context.WithCancel(t.Context())
+	left := make(chan error)
+	go func() {
+		_, err := tg.ask(gone, -2)
+		left <- err
+	}()
+	waiting(2)
+	leave()
+	if err := <-left; !errors.Is(err, context.Canceled) {
+		t.Errorf("who gives up gets %v", err)
+	}
+	proceed <- struct{}{}
+	<-entered // an error is everybody's
+	proceed <- struct{}{}
+	wg.Wait()
+	if diff := cmp.Diff([][]int{{2}, {3, 4}, {-1, -2}}, batches); diff != "" {
+		t.Errorf("batches (-want +got):\n%s", diff)
+	}
+}
