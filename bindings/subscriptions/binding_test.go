@@ -97,7 +97,7 @@ func (f *feed) Read(ctx context.Context, h bindings.Handler) error {
 
 // inlet makes one of a manager that reads from f.
 func (r *rig) inlet(m *Manager, f *feed) *inlet {
-	in := &inlet{m: m, name: "feed", path: "/feed", binding: f}
+	in := &inlet{m: m, name: "feed", path: "/feed", binding: f, born: births.Add(1)}
 	m.inlets["feed"] = in
 	return in
 }

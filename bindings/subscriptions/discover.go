@@ -3,6 +3,7 @@ package subscriptions
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -24,42 +25,59 @@ const maxAsking = 4
 const (
 	askTries = 4
 	askPause = time.Second
+
+	firstAskAgain = 5 * time.Second
+	lastAskAgain  = time.Minute
 )
 
-// askAll asks the functions, a few at a time, until ctx ends.
+// askAll asks the functions, a few at a time, until ctx ends. One that does not
+// answer is asked again later: it may only be slow to start.
 func (m *Manager) askAll(ctx context.Context) {
 	places := make(chan struct{}, maxAsking)
 	var all sync.WaitGroup
 	defer all.Wait()
 	for _, mem := range m.members {
 		if !mem.worthAsking() {
-			continue // and take no place
-		}
-		select {
-		case places <- struct{}{}:
-		case <-ctx.Done():
-			return
+			continue
 		}
 		all.Go(func() {
-			defer func() { <-places }()
-			mem.ask(ctx)
+			for pause := firstAskAgain; ; pause = min(2*pause, lastAskAgain) {
+				select {
+				case places <- struct{}{}:
+				case <-ctx.Done():
+					return
+				}
+				answered := mem.ask(ctx)
+				<-places
+				if answered {
+					return
+				}
+				select {
+				case <-time.After(pause):
+				case <-ctx.Done():
+					return
+				}
+			}
 		})
 	}
 }
 
-// ask asks the function what it wants, and puts that in force.
-func (mem *member) ask(ctx context.Context) {
+// ask asks the function what it wants, and puts that in force. Without an
+// answer, what was in force stays.
+func (mem *member) ask(ctx context.Context) (answered bool) {
 	if !mem.worthAsking() {
-		return
+		return true
 	}
 	mem.asking.Lock()
 	defer mem.asking.Unlock()
+	answered = true
 	if mem.seesPubSub() {
-		if wants, ok := mem.askTopics(ctx); ok {
+		var wants []*want
+		if wants, answered = mem.askTopics(ctx); answered {
 			mem.apply(wants)
 		}
 	}
-	mem.askBindings(ctx)
+	return mem.askBindings(ctx) && answered
 }
 
 // worthAsking says whether an answer of the function could count.
@@ -81,9 +99,7 @@ func (mem *member) askTopics(ctx context.Context) (wants []*want, ok bool) {
 	log := mem.m.log.With("function", mem.f.Name)
 	switch {
 	case err != nil:
-		if ctx.Err() == nil {
-			log.Warn("the function did not tell what it subscribes to", "error", err.Error())
-		}
+		mem.silent(ctx, "the function did not tell what it subscribes to", err)
 		return nil, false
 	case a.status == http.StatusNotFound, a.status == http.StatusMethodNotAllowed, a.status == http.StatusNoContent:
 		return nil, true
@@ -114,6 +130,16 @@ func (mem *member) askTopics(ctx context.Context) (wants []*want, ok bool) {
 		wants = append(wants, w.of(mem.f))
 	}
 	return wants, true
+}
+
+// silent tells, once in a while, that the function did not answer.
+func (mem *member) silent(ctx context.Context, what string, err error) {
+	if ctx.Err() != nil || errors.Is(err, errStopping) {
+		return
+	}
+	if ok, _ := mem.told.now(); ok {
+		mem.m.log.Warn(what+": it is asked again", "function", mem.f.Name, "error", err.Error())
+	}
 }
 
 // inquire calls the function until it answers with something else than an

@@ -14,8 +14,15 @@
 //   - A rule may name event and nothing else: daprd finds another name out with
 //     each message.
 //   - In bulk, a message that no rule matches is dropped; daprd 1.18 posts it to
-//     the root path.
+//     the root path. And 404 in bulk makes dead letters, as it does for a single
+//     message; daprd drops them.
+//   - Metadata that begin with ce- or weft- are no headers: a message cannot
+//     pose as a delivery of the mesh.
 //   - 405 to OPTIONS does not subscribe to an input binding: a function that
 //     serves no OPTIONS is no function that wants events.
 //   - Several functions that want one input binding get each of its events.
+//
+// What a function answers to an event of an input binding goes back to the
+// binding. As with daprd, which reads it of gRPC apps alone, an answer's "to" and
+// "state" have no effect.
 package subscriptions

@@ -74,7 +74,7 @@ func newRigFrom(t *testing.T, text string) *rig {
 func (r *rig) open(reuse *components.Set) *components.Set {
 	r.t.Helper()
 	set, err := components.Open(context.Background(), components.Config{
-		Plan: r.b.Plan, Dir: r.t.TempDir(), Base: r.b.Dir, Reuse: reuse, Logger: r.log.logger(),
+		Plan: r.b.Plan, Dir: r.b.Dir, Base: r.b.Dir, Reuse: reuse, Logger: r.log.logger(),
 	})
 	if err != nil {
 		r.t.Fatal(err)

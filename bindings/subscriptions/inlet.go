@@ -30,6 +30,7 @@ type inlet struct {
 	// is asked (daprd's rule).
 	explicit bool
 
+	born int64
 	gate gate
 	told limiter
 
@@ -69,7 +70,7 @@ func (m *Manager) newInlet(input *components.Input) (*inlet, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &inlet{m: m, name: input.Name, path: path, binding: input.Binding}
+	in := &inlet{m: m, name: input.Name, path: path, binding: input.Binding, born: births.Add(1)}
 	for _, item := range m.cfg.Plan.Components[input.Name].Metadata {
 		if !strings.EqualFold(item.Name, "direction") {
 			continue
@@ -131,9 +132,9 @@ func (in *inlet) stop() {
 
 // take posts an event to the functions that want it. It is not open while the
 // inlet stops.
-func (in *inlet) take(ctx context.Context, event *bindings.ReadResponse) (body []byte, err error, open bool) {
+func (in *inlet) take(ctx context.Context, event *bindings.ReadResponse) (body []byte, open bool, err error) {
 	if !in.gate.enter() {
-		return nil, nil, false
+		return nil, false, nil
 	}
 	open = true
 	defer in.gate.leave()
@@ -147,11 +148,11 @@ func (in *inlet) take(ctx context.Context, event *bindings.ReadResponse) (body [
 	members := in.members
 	in.mu.Unlock()
 	if len(members) == 0 {
-		return nil, fmt.Errorf("no function takes the events of %s any more", in.name), true
+		return nil, true, fmt.Errorf("no function takes the events of %s any more", in.name)
 	}
 	if len(members) == 1 {
 		body, err = in.post(ctx, members[0], event)
-		return body, err, true
+		return body, true, err
 	}
 	errs := make([]error, len(members))
 	var all sync.WaitGroup
@@ -159,7 +160,7 @@ func (in *inlet) take(ctx context.Context, event *bindings.ReadResponse) (body [
 		all.Go(func() { _, errs[i] = in.post(ctx, mem, event) })
 	}
 	all.Wait()
-	return nil, errors.Join(errs...), true
+	return nil, true, errors.Join(errs...)
 }
 
 // post calls one function with an event. What it answers goes back to the
@@ -191,21 +192,18 @@ func (in *inlet) post(ctx context.Context, mem *member, event *bindings.ReadResp
 // askBindings asks the function which of the input bindings that it may have it
 // wants: those to whose route it answers OPTIONS with 2xx. Without an answer,
 // all stays as it was.
-func (mem *member) askBindings(ctx context.Context) {
+func (mem *member) askBindings(ctx context.Context) (answered bool) {
 	for _, name := range mem.f.Bindings {
 		in := mem.m.inlets[name]
 		if in == nil || in.explicit {
 			continue
 		}
 		a, err := mem.inquire(ctx, http.MethodOptions, in.path)
-		switch {
-		case ctx.Err() != nil || errors.Is(err, errStopping):
-			return
-		case err != nil:
-			mem.m.log.Warn("the function did not tell whether it takes the events of an input binding",
-				"function", mem.f.Name, "binding", name, "error", err.Error())
-		default:
-			in.set(mem, a.ok())
+		if err != nil {
+			mem.silent(ctx, "the function did not tell whether it takes the events of input binding "+name, err)
+			return false
 		}
+		in.set(mem, a.ok())
 	}
+	return true
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/dapr/components-contrib/pubsub"
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
@@ -124,41 +125,76 @@ func TestRedelivery(t *testing.T) {
 	r.eventually("all messages", func() bool { return s.count() == 5 })
 }
 
+// tapped says whether a subscription of the component is held.
+func tapped(instance pubsub.PubSub) bool {
+	taps.Lock()
+	defer taps.Unlock()
+	for k := range taps.of {
+		if k.instance == instance {
+			return true
+		}
+	}
+	return false
+}
+
 // TestGenerations replaces managers while messages flow: the next one starts
 // before the last one stops, and nothing is lost.
 func TestGenerations(t *testing.T) {
-	r := newRig(t, ship, jetstreamBus(withStream(t, natsd(t, t.TempDir(), 0)).ClientURL()), plainOrders)
-	s := newSeen(nil)
-	r.serve("ship", s)
-	_, stop := r.run(1)
-	from := publisher{t, r.open(nil)}
-	defer from.set.Close()
-	const generations, each = 4, 100
-	set := r.set
-	for g := range generations {
-		published := make(chan struct{})
-		go func() {
-			defer close(published)
-			for i := range each {
-				from.publish("orders", fmt.Sprintf("%d-%d", g, i), "x")
-			}
-		}()
-		next := r.open(set)
-		old := set
-		m := r.manager(next)
-		stopNext := r.start(m)
-		stop()
-		if err := old.Close(); err != nil {
-			t.Error(err)
-		}
-		set, stop = next, stopNext
-		<-published
-		r.active(m, 1)
+	cases := map[string]struct {
+		reason     string
+		components string
+		once       bool
+	}{
+		"durable": {
+			reason:     "a broker keeps what is not acknowledged",
+			components: jetstreamBus(withStream(t, natsd(t, t.TempDir(), 0)).ClientURL()),
+		},
+		"in process": {
+			reason:     "a component in the process is shared by the generations, and so are its subscriptions",
+			components: bus, once: true,
+		},
 	}
-	r.eventually("every message", func() bool { return s.count() == generations*each })
-	stop()
-	if err := set.Close(); err != nil {
-		t.Error(err)
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, ship, tc.components, plainOrders)
+			s := newSeen(nil)
+			r.serve("ship", s)
+			m, stop := r.run(1)
+			const generations, each = 4, 100
+			set := r.set
+			from := publisher{t, r.open(set)}
+			defer from.set.Close()
+			for g := range generations {
+				published := make(chan struct{})
+				go func() {
+					defer close(published)
+					for i := range each {
+						from.publish("orders", fmt.Sprintf("%d-%d", g, i), "x")
+					}
+				}()
+				next := r.open(set)
+				m = r.manager(next)
+				stopNext := r.start(m)
+				stop()
+				if err := set.Close(); err != nil {
+					t.Error(err)
+				}
+				set, stop = next, stopNext
+				<-published
+				r.active(m, 1)
+			}
+			r.eventually("every message ("+tc.reason+")", func() bool { return s.count() == generations*each })
+			stop()
+			if err := set.Close(); err != nil {
+				t.Error(err)
+			}
+			r.eventually("end of the subscription", func() bool { return !tapped(set.PubSub("bus").Publisher()) })
+			for id, n := range s.by {
+				if tc.once && n > 1 {
+					t.Errorf("%s came %d times", id, n)
+				}
+			}
+		})
 	}
 }
 

@@ -28,6 +28,7 @@ type listener struct {
 	m      *Manager
 	mem    *member
 	number int
+	born   int64
 	want   atomic.Pointer[want]
 	// deliver brings a message to whoever subscribes.
 	deliver func(context.Context, *message) error
@@ -43,9 +44,13 @@ type listener struct {
 	counts     counts
 }
 
+// births orders listeners and inlets by age, over all managers: of two that want
+// what only one can have, the younger gets it.
+var births atomic.Int64
+
 // newListener makes one that does not subscribe yet.
 func (m *Manager) newListener(mem *member, w *want, deliver func(context.Context, *message) error) *listener {
-	l := &listener{m: m, mem: mem, deliver: deliver, done: make(chan struct{})}
+	l := &listener{m: m, mem: mem, deliver: deliver, born: births.Add(1), done: make(chan struct{})}
 	l.want.Store(w)
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	m.mu.Lock()
@@ -143,9 +148,16 @@ func (l *listener) subscribe(w *want) (release func(), err error) {
 		return nil, err
 	}
 	req := pubsub.SubscribeRequest{Topic: w.Topic, Metadata: w.Metadata}
-	if w.bulk != nil {
+	switch {
+	case w.bulk != nil:
 		err = l.subscribeBulk(ctx, instance, req, w)
-	} else {
+	case w.Type != typeStreaming && instance == ps.Publisher():
+		// One that lives in this process.
+		var untap func()
+		if untap, err = l.tapInto(instance, req, w); err == nil {
+			return func() { untap(); letGo() }, nil
+		}
+	default:
 		err = instance.Subscribe(ctx, req, l.handle)
 	}
 	return letGo, err
@@ -169,22 +181,27 @@ func (l *listener) stop() {
 
 // handle is what the component calls with each message. An error has the
 // component bring it again.
-func (l *listener) handle(ctx context.Context, msg *pubsub.NewMessage) (err error) {
+func (l *listener) handle(ctx context.Context, msg *pubsub.NewMessage) error {
+	err := l.offer(ctx, msg)
+	if errors.Is(err, errStopping) {
+		return l.giveBack(ctx)
+	}
+	return err
+}
+
+// offer delivers a message. errStopping says that it was not delivered because
+// the subscription ends.
+func (l *listener) offer(ctx context.Context, msg *pubsub.NewMessage) (err error) {
 	if msg == nil {
 		return nil
 	}
 	if !l.gate.enter() {
-		return l.giveBack(ctx)
+		return errStopping
 	}
-	back := false
-	func() {
-		defer l.gate.leave()
-		defer l.guard(&err)
-		err = l.take(ctx, msg)
-		back = err != nil && (l.gate.isShut() || errors.Is(err, errStopping))
-	}()
-	if back {
-		return l.giveBack(ctx)
+	defer l.gate.leave()
+	defer l.guard(&err)
+	if err = l.take(ctx, msg); err != nil && l.gate.isShut() {
+		return errStopping
 	}
 	return err
 }

@@ -20,6 +20,7 @@ type member struct {
 	slots chan struct{}
 	// asking lets one ask at a time.
 	asking sync.Mutex
+	told   limiter
 	pauses pauses
 
 	// applying is what stop waits for besides the listeners.

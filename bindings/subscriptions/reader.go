@@ -37,7 +37,8 @@ type claim struct {
 	reader *reader
 }
 
-// read has the events of in's binding go to in from now on.
+// read has the events of in's binding go to in from now on, unless a later
+// generation has them already.
 func (in *inlet) read() *claim {
 	reading.Lock()
 	defer reading.Unlock()
@@ -45,6 +46,9 @@ func (in *inlet) read() *claim {
 	if r := c.reader; r != nil {
 		r.mu.Lock()
 		defer r.mu.Unlock()
+		if r.to.in.born > in.born {
+			return c
+		}
 		r.to = c
 		close(r.changed)
 		r.changed = make(chan struct{})
@@ -133,7 +137,7 @@ func (r *reader) handle(ctx context.Context, event *bindings.ReadResponse) ([]by
 	}
 	for {
 		to, changed := r.target()
-		answer, err, open := to.in.take(ctx, event)
+		answer, open, err := to.in.take(ctx, event)
 		if open {
 			return answer, err
 		}
