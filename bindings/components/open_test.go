@@ -38,12 +38,12 @@ func nobody(t *testing.T) string {
 
 func TestServerDown(t *testing.T) {
 	for name, c := range map[string]string{
-		"redis":      `{name: x, type: state.redis, initTimeout: 200ms, metadata: [{name: redisHost, value: "ADDR"}, {name: redisPassword, value: hunter22}]}`,
-		"postgresql": `{name: x, type: state.postgresql, version: v2, initTimeout: 200ms, metadata: [{name: connectionString, value: "postgres://u:hunter22@ADDR/db?sslmode=disable"}]}`,
-		"rabbitmq":   `{name: x, type: pubsub.rabbitmq, initTimeout: 200ms, metadata: [{name: connectionString, value: "amqp://u:hunter22@ADDR"}]}`,
-		"jetstream":  `{name: x, type: pubsub.jetstream, initTimeout: 200ms, metadata: [{name: natsURL, value: "nats://u:hunter22@ADDR"}]}`,
-		"mqtt3":      `{name: x, type: pubsub.mqtt3, initTimeout: 200ms, metadata: [{name: url, value: "mqtt://u:hunter22@ADDR"}]}`,
-		"kafka":      `{name: x, type: bindings.kafka, initTimeout: 200ms, metadata: [{name: brokers, value: "ADDR"}, {name: authType, value: none}]}`,
+		"redis":      `{name: x, type: state.redis, initTimeout: 1s, metadata: [{name: redisHost, value: "ADDR"}, {name: redisPassword, value: hunter22}]}`,
+		"postgresql": `{name: x, type: state.postgresql, version: v2, initTimeout: 1s, metadata: [{name: connectionString, value: "postgres://u:hunter22@ADDR/db?sslmode=disable"}]}`,
+		"rabbitmq":   `{name: x, type: pubsub.rabbitmq, initTimeout: 1s, metadata: [{name: connectionString, value: "amqp://u:hunter22@ADDR"}]}`,
+		"jetstream":  `{name: x, type: pubsub.jetstream, initTimeout: 1s, metadata: [{name: natsURL, value: "nats://u:hunter22@ADDR"}]}`,
+		"mqtt3":      `{name: x, type: pubsub.mqtt3, initTimeout: 1s, metadata: [{name: url, value: "mqtt://u:hunter22@ADDR"}]}`,
+		"kafka":      `{name: x, type: bindings.kafka, initTimeout: 1s, metadata: [{name: brokers, value: "ADDR"}, {name: authType, value: none}]}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -54,7 +54,7 @@ func TestServerDown(t *testing.T) {
 				t.Fatal("it opened")
 			}
 			text := err.Error()
-			for _, want := range []string{`component "x" (` + plan.Components["x"].Type + ")", "at " + addr, "for 200ms", "connection refused", "ignoreErrors"} {
+			for _, want := range []string{`component "x" (` + plan.Components["x"].Type + ")", "at " + addr, "for 1s", "connection refused", "ignoreErrors"} {
 				if !strings.Contains(text, want) {
 					t.Errorf("the error does not say %q: %v", want, err)
 				}

@@ -49,14 +49,19 @@ func (s *starter) start(ctx context.Context, props map[string]string) (part, err
 			return part{}, err
 		}
 	}
-	begun := time.Now()
 	within, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	var before error
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		p, err := s.try(within, servers, props)
 		if err == nil {
 			return p, nil
 		}
+		// An attempt that was cut short knows less than the one before.
+		if before != nil && within.Err() != nil {
+			err = before
+		}
+		before = err
 		if within.Err() == nil && again(err) {
 			select {
 			case <-within.Done():
@@ -67,7 +72,7 @@ func (s *starter) start(ctx context.Context, props map[string]string) (part, err
 		if ctx.Err() != nil {
 			return part{}, ctx.Err()
 		}
-		return part{}, s.explain(err, servers, time.Since(begun), within.Err() != nil)
+		return part{}, s.explain(err, servers, limit, within.Err() != nil)
 	}
 }
 
@@ -116,7 +121,7 @@ func (s *starter) try(ctx context.Context, servers []address, props map[string]s
 }
 
 // explain says what was tried, for how long, and what to do.
-func (s *starter) explain(err error, servers []address, took time.Duration, timedOut bool) error {
+func (s *starter) explain(err error, servers []address, limit time.Duration, timedOut bool) error {
 	where := ""
 	if len(servers) > 0 {
 		names := make([]string, len(servers))
@@ -125,15 +130,14 @@ func (s *starter) explain(err error, servers []address, took time.Duration, time
 		}
 		where = " at " + strings.Join(names, ", ")
 	}
-	took = took.Round(100 * time.Millisecond)
 	err = s.clean.err(err)
 	switch {
 	case refusedLogin(err):
 		return fmt.Errorf("the server%s refuses the user name or password: %w; correct them in its metadata", where, err)
 	case timedOut && errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("it did not open%s within initTimeout, %s; is the server up and its address right? ignoreErrors: true lets the mesh run without it", where, took)
+		return fmt.Errorf("it did not open%s within initTimeout, %s; is the server up and its address right? ignoreErrors: true lets the mesh run without it", where, limit)
 	case timedOut:
-		return fmt.Errorf("tried%s for %s: %w; start the server or correct its address, or let the mesh run without it with ignoreErrors: true", where, took, err)
+		return fmt.Errorf("tried%s for %s: %w; start the server or correct its address, or let the mesh run without it with ignoreErrors: true", where, limit, err)
 	}
 	return fmt.Errorf("it does not open%s: %w", where, err)
 }
