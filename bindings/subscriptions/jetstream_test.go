@@ -159,7 +159,7 @@ func TestGenerations(t *testing.T) {
 			r := newRig(t, ship, tc.components, plainOrders)
 			s := newSeen(nil)
 			r.serve("ship", s)
-			m, stop := r.run(1)
+			_, stop := r.run(1)
 			const generations, each = 4, 100
 			set := r.set
 			from := publisher{t, r.open(set)}
@@ -173,7 +173,7 @@ func TestGenerations(t *testing.T) {
 					}
 				}()
 				next := r.open(set)
-				m = r.manager(next)
+				m := r.manager(next)
 				stopNext := r.start(m)
 				stop()
 				if err := set.Close(); err != nil {
