@@ -188,7 +188,7 @@ func (s *side) ready(ctx context.Context, url, grpc, token string) error {
 		return err
 	}
 	var err error
-	if s.client, err = dapr.NewClientWithAddress(grpc); err != nil {
+	if s.client, err = dapr.NewClientWithAddressContext(ctx, grpc); err != nil {
 		return err
 	}
 	buses := []string{"bus"}
