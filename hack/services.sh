@@ -17,6 +17,7 @@
 # left out with a message, or, where CI=true, fails. WEFT_REAL=1 is set where
 # none is left out: tests must then not skip.
 set -euo pipefail
+PATH=$PATH:/usr/sbin # where Debian puts servers, and users do not look
 self=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/services.sh
 all=(redis postgres rabbitmq nats mqtt)
 patience=${WEFT_SERVICES_WAIT:-90} # seconds for a server to answer
@@ -47,8 +48,11 @@ program_of() {
 		# Not the wrapper in /usr/sbin: it insists on a user and a directory.
 		p=$(compgen -G '/usr/lib/rabbitmq/bin/rabbitmq-server') || p=$(command -v rabbitmq-server)
 		;;
-	nats) p=$(command -v nats-server) || { p=$dir/bin/nats-server && [[ -x $p ]]; } ;;
-	mqtt) p=$(PATH=$PATH:/usr/sbin command -v mosquitto) ;;
+	nats)
+		p=$(command -v nats-server) || p=$dir/bin/nats-server # built below
+		[[ -x $p ]] || p=
+		;;
+	mqtt) p=$(command -v mosquitto) ;;
 	esac
 	[[ -n $p ]] && echo "$p"
 }
