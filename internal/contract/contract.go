@@ -22,6 +22,11 @@ const (
 	// EnvGrace bounds how long a function finishes its calls after SIGTERM, as
 	// a Go duration.
 	EnvGrace = "WEFT_GRACE"
+	// EnvReadyFD is the number of a pipe that the engine reads: a host writes a
+	// byte to it as soon as it takes calls, and closes it. It is set for
+	// programs that the engine has built and runs itself. Others, and hosts that
+	// do not tell, are found ready by asking.
+	EnvReadyFD = "WEFT_READY_FD"
 	// EnvLogLevel is debug, info, warn or error.
 	EnvLogLevel = "LOG_LEVEL"
 	// EnvDaprGRPC and EnvDaprHTTP say where the Dapr API is, EnvDaprToken with

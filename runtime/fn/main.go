@@ -31,12 +31,8 @@ import (
 //
 // Main makes slog's default logger write JSON lines to stderr at LOG_LEVEL,
 // with the ids of the call, unless the program has set one of its own.
-func Main(opts ...Option) {
-	var p program
-	for _, o := range opts {
-		o(&p)
-	}
-	if err := p.run(os.Getenv, os.Stderr); err != nil {
+func Main() {
+	if err := run(os.Getenv, os.Stderr); err != nil {
 		_, _ = fmt.Fprintf(os.Stderr, "weft function: %v\n", err) // nowhere else to say it
 		os.Exit(1)
 	}
@@ -45,7 +41,7 @@ func Main(opts ...Option) {
 // initial is the default logger of a program that has set none.
 var initial = slog.Default()
 
-func (p *program) run(getenv func(string) string, stderr io.Writer) error {
+func run(getenv func(string) string, stderr io.Writer) error {
 	if slog.Default() == initial {
 		slog.SetDefault(newLogger(getenv(contract.EnvLogLevel), stderr))
 	}
@@ -53,7 +49,6 @@ func (p *program) run(getenv func(string) string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	opts.Ready, opts.Alive = p.ready, p.alive
 	h, err := host.New(opts, registry.All()...)
 	if err != nil {
 		return err
@@ -75,9 +70,12 @@ func (p *program) run(getenv func(string) string, stderr io.Writer) error {
 		level = slog.LevelInfo
 	}
 	slog.Log(ctx, level, "serving", "address", "http://"+ln.Addr().String())
+	if opts.Ready == nil { // else the engine asks
+		tellReady(getenv(contract.EnvReadyFD))
+	}
 	settled := time.AfterFunc(settleAfter, settle)
 	defer settled.Stop()
-	return p.serve(ctx, h, ln, opts.Grace)
+	return h.Serve(ctx, ln)
 }
 
 // settleAfter is how long after its start a function gives back the memory that

@@ -53,6 +53,13 @@ type process struct {
 
 func start(t *testing.T, env ...string) *process {
 	t.Helper()
+	p := prepare(t, env...)
+	p.start()
+	return p
+}
+
+func prepare(t *testing.T, env ...string) *process {
+	t.Helper()
 	p := &process{t: t, cmd: exec.Command(os.Args[0]), stdout: &strings.Builder{}}
 	p.cmd.Env = append([]string{asFunction + "=1", "PORT=0", "PATH=" + os.Getenv("PATH")}, env...)
 	p.cmd.Stdout = p.stdout
@@ -65,14 +72,18 @@ func start(t *testing.T, env ...string) *process {
 		t.Fatal(err)
 	}
 	p.lines = bufio.NewScanner(stderr)
+	return p
+}
+
+func (p *process) start() {
+	p.t.Helper()
 	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	p.t.Cleanup(func() {
 		_ = p.cmd.Process.Kill() // it may have ended
 		_ = p.cmd.Wait()
 	})
-	return p
 }
 
 // line returns the next log line with that message.
@@ -138,6 +149,32 @@ func TestMainServes(t *testing.T) {
 	p.signal(syscall.SIGTERM)
 	if code, log := p.wait(); code != 0 || !strings.Contains(p.stdout.String(), "main returned") {
 		t.Errorf("exit %d, stdout %q, log:\n%s", code, p.stdout, log)
+	}
+}
+
+// TestMainTells: whoever gave the function a pipe is told when it takes calls,
+// and what is no pipe is left alone.
+func TestMainTells(t *testing.T) {
+	ready, tell, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ready.Close() }()
+	p := prepare(t, "WEFT_READY_FD=3")
+	p.cmd.ExtraFiles = []*os.File{tell}
+	p.start()
+	_ = tell.Close()
+	told, err := io.ReadAll(ready) // the function closes its end
+	if err != nil || len(told) != 1 {
+		t.Errorf("told %q, %v", told, err)
+	}
+	for _, fd := range []string{"3", "4", "5", "6", "7", "99", "0", "x"} {
+		p := start(t, "FUNCTION_TARGET=greet-user", "WEFT_READY_FD="+fd)
+		resp, err := http.Post(p.address(), "application/json", strings.NewReader(`"you"`))
+		if err != nil {
+			t.Fatalf("with %s: %v", fd, err)
+		}
+		_ = resp.Body.Close()
 	}
 }
 

@@ -13,12 +13,9 @@ import (
 	"github.com/weftmesh/weft/internal/contract"
 )
 
-// Steps between two looks whether a process listens. A Go function takes two
-// to ten milliseconds, so at first the steps are much smaller than that: what
-// they cost is seen in every cold start. A look at a closed loopback port
-// costs some ten microseconds.
+// Steps between two looks whether a process listens that has not told so. A
+// look at a closed loopback port costs some ten microseconds.
 var steps = []struct{ until, step time.Duration }{
-	{30 * time.Millisecond, 250 * time.Microsecond},
 	{250 * time.Millisecond, time.Millisecond},
 	{2 * time.Second, 5 * time.Millisecond},
 }
@@ -28,8 +25,8 @@ const lastStep = 50 * time.Millisecond
 // probeTimeout bounds one look at the health path.
 const probeTimeout = time.Second
 
-// await waits until the process answers at the address, and returns when it
-// first listened.
+// await waits until the process answers at the address, or tells that it does,
+// and returns when it first listened.
 func (r *replica) await(proc *process, address string) (listened time.Time, err error) {
 	began := time.Now()
 	last := "it does not listen there"
@@ -50,16 +47,23 @@ func (r *replica) await(proc *process, address string) (listened time.Time, err 
 		if limit := r.pool.m.opts.StartTimeout; waited > limit && !r.pool.debug {
 			return listened, fmt.Errorf("not ready within %s: it must answer HTTP on the port in $%s (%s), and %s", limit, contract.EnvPort, address, last)
 		}
-		if err := r.rest(proc, waited); err != nil {
+		told, err := r.rest(proc, waited)
+		switch {
+		case err != nil:
 			return listened, err
+		case told && listened.IsZero():
+			return time.Now(), nil
+		case told:
+			return listened, nil
 		}
 	}
 }
 
 var errEnded = errors.New("the process has ended")
 
-// rest pauses between two looks, shorter if there is no more to look for.
-func (r *replica) rest(proc *process, waited time.Duration) error {
+// rest pauses between two looks, shorter if there is no more to look for. told
+// says that there is not because the process has told that it is ready.
+func (r *replica) rest(proc *process, waited time.Duration) (told bool, err error) {
 	step := lastStep
 	for _, s := range steps {
 		if waited < s.until {
@@ -67,30 +71,27 @@ func (r *replica) rest(proc *process, waited time.Duration) error {
 			break
 		}
 	}
-	var timer <-chan time.Time
-	if step < time.Millisecond {
-		pause(step)
-		over := make(chan time.Time)
-		close(over)
-		timer = over
-	} else {
-		timer = time.After(step)
-	}
+	timer := time.NewTimer(step)
+	defer timer.Stop()
 	select {
 	case <-proc.done:
-		return errEnded
 	case <-r.idle:
-		return errStopped
-	case <-timer:
+	case <-proc.told:
+	case <-timer.C:
 	}
 	// Of several that are ready select takes any.
 	select {
 	case <-proc.done:
-		return errEnded
+		return false, errEnded
 	case <-r.idle:
-		return errStopped
+		return false, errStopped
 	default:
-		return nil
+	}
+	select {
+	case <-proc.told:
+		return true, nil
+	default:
+		return false, nil
 	}
 }
 

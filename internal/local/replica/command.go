@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/weftmesh/weft/internal/contract"
@@ -53,7 +54,9 @@ func (p *pool) command(rev *revision, address string) (command, error) {
 		return c, nil
 	}
 	c.argv = []string{rev.code.Binary}
-	if p.debug {
+	if !p.debug { // a debugger does not pass the file on
+		c.env = append(c.env, contract.EnvReadyFD+"="+strconv.Itoa(readyFD))
+	} else {
 		dlv, err := FindDelve()
 		if err != nil {
 			return command{}, err

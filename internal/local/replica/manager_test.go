@@ -57,6 +57,17 @@ func TestColdAndWarm(t *testing.T) {
 	}
 }
 
+// TestTells: a process that says that it is ready is not asked until it agrees.
+func TestTells(t *testing.T) {
+	r := newRig(t, setup{modes: map[string]string{"f": "tells"}})
+	if got := r.mustCall(r.f(), "/version"); got != "1" {
+		t.Errorf("answer %q", got)
+	}
+	if ready := r.await(KindReady, 1); ready.Listen <= 0 {
+		t.Errorf("phases %+v", ready)
+	}
+}
+
 func TestEnvironment(t *testing.T) {
 	t.Setenv("SECRET_OF_THE_SHELL", "x")
 	t.Setenv("TZ", "UTC")

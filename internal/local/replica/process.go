@@ -16,7 +16,9 @@ type process struct {
 	pid int
 	// done is closed once the process is reaped and its last lines are read;
 	// state is set then.
-	done  chan struct{}
+	done chan struct{}
+	// told is closed if the process says that it is ready.
+	told  chan struct{}
 	state *os.ProcessState
 	lines tail
 }
@@ -26,11 +28,18 @@ type process struct {
 // not waited for.
 const drainOutput = 100 * time.Millisecond
 
-// adopt takes over a started child: it is reaped and its lines are passed on.
-// mask, if it is not nil, hides in each line what must not be shown.
-func adopt(child *os.Process, out *os.File, line func(pid int, line []byte), mask func([]byte) []byte) *process {
-	p := &process{pid: child.Pid, done: make(chan struct{})}
+// adopt takes over a started child: it is reaped, its lines are passed on, and
+// it is heard at ready if it says that it is. mask, if it is not nil, hides in
+// each line what must not be shown.
+func adopt(child *os.Process, out, ready *os.File, line func(pid int, line []byte), mask func([]byte) []byte) *process {
+	p := &process{pid: child.Pid, done: make(chan struct{}), told: make(chan struct{})}
 	read := make(chan struct{})
+	go func() {
+		defer func() { _ = ready.Close() }()
+		if n, _ := ready.Read(make([]byte, 1)); n == 1 {
+			close(p.told)
+		}
+	}()
 	go func() {
 		defer close(read)
 		defer func() { _ = out.Close() }()
@@ -53,6 +62,7 @@ func adopt(child *os.Process, out *os.File, line func(pid int, line []byte), mas
 		// What it has started must not outlive it.
 		signalGroup(p.pid, killSignal)
 		_ = out.SetReadDeadline(time.Now().Add(drainOutput)) // a closed pipe is read to its end already
+		_ = ready.SetReadDeadline(time.Now())
 		<-read
 	}()
 	return p

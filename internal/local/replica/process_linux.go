@@ -3,7 +3,6 @@ package replica
 import (
 	"os"
 	"syscall"
-	"time"
 )
 
 // processAttributes puts the child into a group of its own, so that what it
@@ -11,13 +10,6 @@ import (
 // started it (see spawner).
 func processAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-}
-
-// pause sleeps for less than a millisecond, which the runtime's timers round
-// up to one when nothing else runs.
-func pause(d time.Duration) {
-	ts := syscall.NsecToTimespec(d.Nanoseconds())
-	_ = syscall.Nanosleep(&ts, nil) // interrupted is soon enough
 }
 
 // warmUp has the os package find out now, not at the first start, whether the

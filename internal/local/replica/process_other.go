@@ -2,16 +2,11 @@
 
 package replica
 
-import (
-	"syscall"
-	"time"
-)
+import "syscall"
 
 // processAttributes puts the child into a group of its own, so that what it
 // starts can be ended with it. Only Linux ends children with their parent:
 // elsewhere the next engine ends what a killed one left.
 func processAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
-
-func pause(d time.Duration) { time.Sleep(d) }
 
 func warmUp() {}

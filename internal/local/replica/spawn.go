@@ -22,6 +22,10 @@ type spawner struct {
 	ended chan struct{}
 }
 
+// readyFD is where a process tells that it is ready: the first number after
+// those of the standard files.
+const readyFD = 3
+
 type spawnRequest struct {
 	argv, env []string
 	service   string
@@ -75,15 +79,20 @@ func (s *spawner) start(r spawnRequest) (*process, error) {
 	if err != nil {
 		return nil, startError(r.argv[0], err)
 	}
-	child, err := os.StartProcess(program, r.argv, &os.ProcAttr{
-		Dir: s.dir, Env: r.env, Files: []*os.File{s.stdin, in, in}, Sys: processAttributes(),
-	})
-	_ = in.Close() // the child has its own
+	ready, tell, err := os.Pipe()
 	if err != nil {
-		_ = out.Close() // nothing was written
+		_, _ = out.Close(), in.Close() // nothing was written
 		return nil, startError(r.argv[0], err)
 	}
-	return adopt(child, out, r.line, s.mask), nil
+	child, err := os.StartProcess(program, r.argv, &os.ProcAttr{
+		Dir: s.dir, Env: r.env, Files: []*os.File{s.stdin, in, in, readyFD: tell}, Sys: processAttributes(),
+	})
+	_, _ = in.Close(), tell.Close() // the child has its own
+	if err != nil {
+		_, _ = out.Close(), ready.Close() // nothing was written
+		return nil, startError(r.argv[0], err)
+	}
+	return adopt(child, out, ready, r.line, s.mask), nil
 }
 
 func (s *spawner) close() {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -82,9 +83,23 @@ func main() {
 	})
 	mux.HandleFunc("/free/{gate}", func(w http.ResponseWriter, r *http.Request) { close(gateOf(r.PathValue("gate"))) })
 
+	if os.Getenv("MODE") == "tells" {
+		// Ready only for those who do not ask.
+		mux.HandleFunc("/health/readiness", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })
+	}
+
 	l, err := net.Listen("tcp", "127.0.0.1:"+os.Getenv("PORT"))
 	if err != nil {
 		panic(err)
+	}
+	if os.Getenv("MODE") == "tells" {
+		fd, err := strconv.Atoi(os.Getenv("WEFT_READY_FD"))
+		if err != nil {
+			panic(err)
+		}
+		if _, err := os.NewFile(uintptr(fd), "ready").Write([]byte{1}); err != nil {
+			panic(err)
+		}
 	}
 	out := bufio.NewWriter(os.Stdout)
 	fmt.Fprintln(out, "listening at", l.Addr())
