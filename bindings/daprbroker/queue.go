@@ -61,8 +61,12 @@ func (q *queue) establish(ctx context.Context) error {
 	first := make(chan error, 1)
 	q.mu.Lock()
 	q.begin(first)
-	q.relax()
 	q.mu.Unlock()
+	defer func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.relax()
+	}()
 	select {
 	case err := <-first:
 		return err
@@ -158,6 +162,11 @@ func (q *queue) renew() {
 
 // listen keeps the queue subscribed until ctx ends.
 func (q *queue) listen(ctx context.Context, first chan<- error) {
+	defer func() {
+		if first != nil {
+			first <- errClosing
+		}
+	}()
 	for pause := reconnectFirst; ctx.Err() == nil; {
 		began := time.Now()
 		err := q.session(ctx, func() {
