@@ -1,6 +1,7 @@
 // Package weft is the root of Weft, which runs a function mesh: small functions
 // that declared links connect, described by one file, on one machine or on a
-// Kubernetes cluster. It holds no code; this is the map of what does.
+// Kubernetes cluster. It holds no code but the source of the runtime, for the
+// builder; this is the map of what does.
 //
 // For authors of functions:
 //

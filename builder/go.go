@@ -49,6 +49,11 @@ func (g *Go) Build(ctx context.Context, reqs ...Request) []Result {
 			}
 		}
 		g.report(Event{Function: req.Function, State: StateBuilding})
+		if err := t.host(); err != nil {
+			results[i].Inputs = t.sources()
+			g.finish(&results[i], started, err)
+			continue
+		}
 		groups = place(groups, t, &results[i], started)
 	}
 

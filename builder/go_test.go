@@ -280,7 +280,7 @@ func TestBuildErrors(t *testing.T) {
 		"Broken":   {reason: "the compiler's line, from the root", function: "broken", compile: true, want: []string{"functions/broken/main.go:4:7: undefined: undefinedThing"}},
 		"Syntax":   {reason: "a file that does not parse", function: "bad", compile: true, want: []string{"functions/bad/main.go:3:12: "}},
 		"Import":   {reason: "a package that does not exist", function: "missing", compile: true, want: []string{"functions/missing/main.go:3:8: ", "example.com/shop/nowhere"}},
-		"Library":  {reason: "not a main package", function: "library", want: []string{"package library", "package main"}},
+		"Library":  {reason: "no handler", function: "library", compile: true, want: []string{"package library", "package main"}},
 		"Empty":    {reason: "no Go files", function: "empty", want: []string{"no Go files", "command"}},
 		"Absent":   {reason: "no directory", function: "absent", want: []string{"does not exist", "source"}},
 		"NoModule": {reason: "no go.mod", function: "outside", dir: outside, want: []string{"go.mod", "go mod init"}},

@@ -51,6 +51,7 @@ type listing struct {
 // load are part of the answer.
 func list(ctx context.Context, targets []*target) (listing, error) {
 	args := []string{"list", "-e", "-deps", "-json=Dir,ImportPath,Name,Standard,Module,GoFiles,CgoFiles,CFiles,CXXFiles,HFiles,SFiles,SysoFiles,EmbedFiles,Deps,Error,DepsErrors"}
+	args = append(args, targets[0].scaffold.Flags...)
 	if targets[0].req.Race {
 		args = append(args, "-race")
 	}
@@ -78,7 +79,7 @@ func list(ctx context.Context, targets []*target) (listing, error) {
 // of returns the target's own package, nil if it was not listed.
 func (l listing) of(t *target) *gopackage {
 	for _, p := range l.byPath {
-		if p.Dir == t.dir {
+		if p.Dir == t.main() {
 			return p
 		}
 	}
@@ -140,7 +141,7 @@ func compile(ctx context.Context, stage string, targets []*target) (buildReport,
 	if len(targets) == 1 {
 		out = filepath.Join(stage, filepath.Base(t.dir))
 	}
-	args := append([]string{"build", "-json", "-o", out}, t.flags...)
+	args := slices.Concat([]string{"build", "-json", "-o", out}, t.flags, t.scaffold.Flags)
 	stdout, stderr, err := t.run(ctx, args, targets)
 	report := buildReport{failed: err != nil, output: map[string]string{}}
 	var exit *exec.ExitError
@@ -189,7 +190,7 @@ func (t *target) run(ctx context.Context, args []string, targets []*target) (std
 	}
 	var bout, berr bytes.Buffer
 	cmd := exec.CommandContext(ctx, t.tool.path, args...)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = t.module, t.env, &bout, &berr
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = t.module, slices.Concat(t.env, t.scaffold.Env), &bout, &berr
 	endWithContext(cmd)
 	err = cmd.Run()
 	return bout.Bytes(), berr.Bytes(), err

@@ -59,7 +59,7 @@ func (l listing) inputs(t *target) Inputs {
 	modules := []string{t.module}
 	for _, path := range l.deps(t) {
 		p := l.byPath[path]
-		if p == nil || p.Standard || p.Dir == "" || p.Module.fixed() {
+		if p == nil || p.Standard || p.Dir == "" || p.Module.fixed() || t.written(p.Dir) {
 			continue
 		}
 		in.Packages = append(in.Packages, p.Dir)
@@ -89,6 +89,7 @@ func (l listing) inputs(t *target) Inputs {
 	}
 	in.Files = append(in.Files, filepath.Join(t.module, "vendor", "modules.txt"))
 	in.Files = append(in.Files, t.workspaces()...)
+	in.Files = append(in.Files, t.scaffold.Files...)
 	in.settle()
 	return in
 }

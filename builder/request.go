@@ -64,7 +64,8 @@ type Event struct {
 	Err error
 }
 
-// CompileError means that the go command refused the code.
+// CompileError means that the go command refused the code, or that it holds no
+// handler that can be hosted.
 type CompileError struct {
 	Function string
 	// Dir of the function, relative to Go.Root.

@@ -18,6 +18,8 @@ type stamp struct {
 	// Key is the target's: flags, environment, toolchain. Dir is its
 	// directory.
 	Key, Dir, Binary string
+	// Scaffold is the ID of what hosts a handler; empty for a program.
+	Scaffold         string
 	Files            []fileStamp
 	Packages, Embeds []dirStamp
 	// Taken is when the stamp was made, in nanoseconds.
@@ -69,6 +71,9 @@ func (t *target) loadStamp() (*stampOf, bool) {
 // began: then it may be older than they are.
 func (t *target) saveStamp(binary string, in Inputs, began time.Time) {
 	s := stamp{Key: t.key, Dir: t.dir, Binary: binary, Taken: time.Now().UnixNano()}
+	if t.scaffold.Package != "" {
+		s.Scaffold = t.hostID()
+	}
 	_ = os.Remove(t.stampPath()) // of another build
 	for _, path := range in.Files {
 		f := stampFile(path)
@@ -104,7 +109,7 @@ type stampOf struct {
 // current says whether the binary is there and nothing it was made from has
 // changed.
 func (s *stampOf) current() bool {
-	if s.Key != s.target.key {
+	if s.Key != s.target.key || s.Scaffold != "" && s.Scaffold != s.target.hostID() {
 		return false
 	}
 	if info, err := os.Stat(s.Binary); err != nil || info.Size() == 0 {

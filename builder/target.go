@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/weftmesh/weft/builder/scaffold"
 )
 
 // target is a Request whose directory and module are known.
@@ -28,7 +30,9 @@ type target struct {
 	// flags and env of the go command; key names both and the toolchain.
 	flags, env []string
 	key        string
-	err        error
+	// scaffold is what hosts a handler; its zero value is that of a program.
+	scaffold scaffold.Build
+	err      error
 }
 
 func newTarget(root string, req Request, tool *toolchain) (*target, error) {
@@ -106,7 +110,7 @@ func (t *target) settle() {
 // groupable says whether the binary is sure to be named like the directory,
 // so that one go invocation can write it beside others.
 func (t *target) groupable() bool {
-	return t.dir != t.module && !majorVersion.MatchString(filepath.Base(t.dir))
+	return t.dir != t.module && t.scaffold.Package == "" && !majorVersion.MatchString(filepath.Base(t.dir))
 }
 
 // majorVersion is a last path element that the go command leaves out of the
@@ -115,7 +119,7 @@ var majorVersion = regexp.MustCompile(`^v[0-9]+$`)
 
 // pattern names the package for a go command that runs in the module.
 func (t *target) pattern() string {
-	rel, err := filepath.Rel(t.module, t.dir)
+	rel, err := filepath.Rel(t.module, t.main())
 	if err != nil || rel == "." {
 		return "."
 	}

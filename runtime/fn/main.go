@@ -31,8 +31,12 @@ import (
 //
 // Main makes slog's default logger write JSON lines to stderr at LOG_LEVEL,
 // with the ids of the call, unless the program has set one of its own.
-func Main() {
-	if err := run(os.Getenv, os.Stderr); err != nil {
+func Main(opts ...Option) {
+	var p program
+	for _, o := range opts {
+		o(&p)
+	}
+	if err := p.run(os.Getenv, os.Stderr); err != nil {
 		_, _ = fmt.Fprintf(os.Stderr, "weft function: %v\n", err) // nowhere else to say it
 		os.Exit(1)
 	}
@@ -41,7 +45,7 @@ func Main() {
 // initial is the default logger of a program that has set none.
 var initial = slog.Default()
 
-func run(getenv func(string) string, stderr io.Writer) error {
+func (p *program) run(getenv func(string) string, stderr io.Writer) error {
 	if slog.Default() == initial {
 		slog.SetDefault(newLogger(getenv(contract.EnvLogLevel), stderr))
 	}
@@ -49,6 +53,7 @@ func run(getenv func(string) string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	opts.Ready, opts.Alive = p.ready, p.alive
 	h, err := host.New(opts, registry.All()...)
 	if err != nil {
 		return err
@@ -75,7 +80,7 @@ func run(getenv func(string) string, stderr io.Writer) error {
 	}
 	settled := time.AfterFunc(settleAfter, settle)
 	defer settled.Stop()
-	return h.Serve(ctx, ln)
+	return p.serve(ctx, h, ln, opts.Grace)
 }
 
 // settleAfter is how long after its start a function gives back the memory that

@@ -108,6 +108,12 @@ func (h *Host) trusts(r *http.Request) bool {
 func (h *Host) health(w http.ResponseWriter, r *http.Request) bool {
 	switch r.URL.Path {
 	case contract.PathLiveness:
+		if h.opts.Alive != nil {
+			if err := h.opts.Alive(); err != nil {
+				problem(w, http.StatusServiceUnavailable, "the function is not alive: "+err.Error())
+				return true
+			}
+		}
 	case contract.PathReadiness:
 		if h.draining.Load() {
 			problem(w, http.StatusServiceUnavailable, "the function is stopping")

@@ -43,6 +43,10 @@ type Options struct {
 	// asked at each readiness probe, by several at a time; nil means always
 	// ready.
 	Ready func() error
+	// Alive says why the function must be restarted, nil if it need not. It is
+	// asked at each liveness probe, by several at a time; nil means always
+	// alive.
+	Alive func() error
 	// Logger for what the host and, by fn.Logger, the functions log;
 	// slog.Default() if nil.
 	Logger *slog.Logger

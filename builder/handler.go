@@ -1,0 +1,88 @@
+package builder
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/weftmesh/weft/builder/detect"
+	"github.com/weftmesh/weft/builder/scaffold"
+)
+
+// scaffoldDir holds, in a request's Output, what is written to host handlers.
+const scaffoldDir = ".scaffold"
+
+// host writes the main of a handler package. A program has its own.
+func (t *target) host() error {
+	h, err := detect.Detect(t.dir, t.reading())
+	if e, ok := errors.AsType[*detect.Error](err); ok {
+		if e.Unread {
+			return nil // the go command has a better word for it
+		}
+		return &CompileError{Function: t.req.Function, Dir: t.shown, Lines: e.Lines()}
+	}
+	if err != nil {
+		return fmt.Errorf("function %s: %w", t.req.Function, err)
+	}
+	if h.Kind == detect.Program {
+		return nil
+	}
+	dir := filepath.Join(resolved(t.req.Output), scaffoldDir, t.req.Name)
+	build, err := scaffold.Write(scaffold.Request{
+		Dir: dir, Source: t.dir, Module: t.module, Function: t.req.Function, Handler: h, Env: t.env,
+	})
+	if err != nil {
+		return fmt.Errorf("function %s (%s): %w", t.req.Function, t.shown, err)
+	}
+	t.scaffold = *build
+	return nil
+}
+
+// hostID changes with what hosts handlers, and with the name that chooses one.
+func (t *target) hostID() string { return scaffold.ID() + " " + t.req.Function }
+
+// reading is how the go command will read the package.
+func (t *target) reading() detect.Options {
+	o := detect.Options{Target: t.req.Function, Dir: t.shown}
+	o.GOOS, _ = lookup(t.env, "GOOS")
+	o.GOARCH, _ = lookup(t.env, "GOARCH")
+	cgo, _ := lookup(t.env, "CGO_ENABLED")
+	o.Cgo = cgo == "1"
+	flags, _ := lookup(t.env, "GOFLAGS")
+	for flag := range strings.FieldsSeq(flags) {
+		if tags, ok := strings.CutPrefix("-"+strings.TrimLeft(flag, "-"), "-tags="); ok {
+			o.Tags = strings.Split(tags, ",")
+		}
+	}
+	if t.req.Race {
+		o.Tags = append(o.Tags, "race")
+	}
+	return o
+}
+
+// main is the directory of the main package: of a handler, that of what hosts
+// it, which only the build sees.
+func (t *target) main() string {
+	if t.scaffold.Package != "" {
+		return t.scaffold.Package
+	}
+	return t.dir
+}
+
+// written says whether a directory is part of the scaffold.
+func (t *target) written(dir string) bool {
+	if t.scaffold.Package == "" {
+		return false
+	}
+	return dir == t.scaffold.Package ||
+		strings.HasPrefix(dir, filepath.Join(resolved(t.req.Output), scaffoldDir)+string(os.PathSeparator))
+}
+
+// sources are the inputs of a package that holds no handler yet.
+func (t *target) sources() Inputs {
+	in := Inputs{Function: t.req.Function, Packages: []string{t.dir}, Files: []string{filepath.Join(t.module, "go.mod")}}
+	in.settle()
+	return in
+}
