@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -30,8 +31,9 @@ type Origin struct {
 }
 
 // OriginOf asks git about a directory. What it does not know stays empty, as
-// does all where there is no git or no repository.
-func OriginOf(ctx context.Context, dir string) Origin {
+// does all where there is no git or no repository. The paths except are what
+// a build writes: they change nothing about the code.
+func OriginOf(ctx context.Context, dir string, except ...string) Origin {
 	git := func(args ...string) (string, bool) {
 		cmd := exec.CommandContext(ctx, "git", args...)
 		cmd.Dir = dir
@@ -43,7 +45,13 @@ func OriginOf(ctx context.Context, dir string) Origin {
 	if o.Revision, ok = git("rev-parse", "--verify", "HEAD"); !ok {
 		return Origin{}
 	}
-	if changes, ok := git("status", "--porcelain", "--", "."); ok && changes != "" {
+	status := []string{"status", "--porcelain", "--untracked-files=all", "--", "."}
+	for _, path := range except {
+		if rel, err := filepath.Rel(dir, path); err == nil && path != "" && rel != "." && filepath.IsLocal(rel) {
+			status = append(status, ":(exclude,literal)"+filepath.ToSlash(rel))
+		}
+	}
+	if changes, ok := git(status...); ok && changes != "" {
 		o.Revision += "-dirty"
 	}
 	if remote, ok := git("remote", "get-url", "origin"); ok {

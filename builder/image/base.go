@@ -34,7 +34,7 @@ type basePlatform struct {
 const Scratch = "scratch"
 
 // NewBase looks an image up in its registry; its layers are fetched when they
-// are written. For "" and "scratch" it returns nil.
+// are written, for as long as ctx lives. For "" and "scratch" it returns nil.
 func NewBase(ctx context.Context, ref string, o Options) (*Base, error) {
 	if ref == "" || ref == Scratch {
 		return nil, nil

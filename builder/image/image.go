@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,12 +52,17 @@ type Image struct {
 	manifests []*manifest
 }
 
-var nameForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$`)
+// named says whether a name can be that of a file in an image and part of a
+// reference.
+func named(s string) bool {
+	const inner, ends = "abcdefghijklmnopqrstuvwxyz0123456789-.", "-."
+	return s != "" && len(s) <= 63 && strings.Trim(s, inner) == "" && strings.Trim(s, ends) == s
+}
 
 // Build makes an image, its platforms side by side.
 func Build(ctx context.Context, spec Spec) (*Image, error) {
 	wrong := func(err error) (*Image, error) { return nil, fmt.Errorf("image of %s: %w", spec.Name, err) }
-	if !nameForm.MatchString(spec.Name) {
+	if !named(spec.Name) {
 		return nil, fmt.Errorf("image of %q: the name must be of letters a-z, digits and dashes, at most 63", spec.Name)
 	}
 	if len(spec.Programs) == 0 {

@@ -55,6 +55,18 @@ func ParseTarget(s string) (Target, error) {
 // Files says whether images become files rather than going to a registry.
 func (t Target) Files() bool { return t.kind != "" }
 
+// Path is the absolute path of what is written, "" for a registry.
+func (t Target) Path() string {
+	if t.kind == "" {
+		return ""
+	}
+	path, err := filepath.Abs(t.place)
+	if err != nil {
+		return t.place
+	}
+	return path
+}
+
 func (t Target) String() string {
 	switch {
 	case t.kind != "":

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -43,6 +44,9 @@ func TestMain(m *testing.M) {
 		"smalldisk":    smallDiskMain,
 		"fill":         fillMain,
 		"reaches":      reachesMain,
+		"registry":     registryMain,
+		"pull":         pullMain,
+		"login":        loginMain,
 	})
 }
 
@@ -82,6 +86,7 @@ func params(t *testing.T, dir string) testscript.Params {
 			e.Setenv("GOTOOLCHAIN", "local")
 			e.Setenv("GOWORK", "off")
 			e.Setenv("TZ", "UTC")
+			e.Setenv("GOARCH", runtime.GOARCH)
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("WEFT_HTTP", "127.0.0.1:0")
 			e.Setenv("WEFT_ADMIN", "127.0.0.1:0")
@@ -97,9 +102,10 @@ func params(t *testing.T, dir string) testscript.Params {
 			return false, errors.New("unknown condition " + cond)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"waitready": waitReady,
-			"waitgone":  waitGone,
-			"hold":      hold,
+			"waitready":    waitReady,
+			"waitgone":     waitGone,
+			"waitregistry": waitRegistry,
+			"hold":         hold,
 		},
 	}
 }
