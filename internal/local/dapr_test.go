@@ -27,6 +27,9 @@ spec:
       command: [$STEP]
       state: []
       triggers: [{type: http, path: /hello}]
+    - {name: last, command: [$STEP], state: []}
+  connections:
+    - {from: keeper, to: last}
   components:
     - {name: bus, type: pubsub.in-memory}
     - {name: files, type: bindings.localstorage, metadata: [{name: rootPath, value: ./files}]}
@@ -39,6 +42,12 @@ apiVersion: dapr.io/v2alpha1
 kind: Subscription
 metadata: {name: declared}
 spec: {pubsubname: bus, topic: declared, routes: {default: /topic}}
+scopes: [keeper]
+---
+apiVersion: dapr.io/v2alpha1
+kind: Subscription
+metadata: {name: passed}
+spec: {pubsubname: bus, topic: passed, routes: {default: /passon}}
 scopes: [keeper]
 `
 
@@ -112,6 +121,18 @@ func TestFunctionsUseComponents(t *testing.T) {
 	if status, body := r.ask(http.MethodGet, "/keeper/foreign/other", ""); status != http.StatusInternalServerError || !strings.Contains(body, "other") {
 		t.Errorf("a store that is not declared: %d %s", status, body)
 	}
+}
+
+// TestWhatIsEmittedForAMessageIsRouted: the answer to a message says what
+// becomes of the message, and what was emitted is not part of it.
+func TestWhatIsEmittedForAMessageIsRouted(t *testing.T) {
+	r := newDaprRig(t, daprMesh)
+	r.up()
+	// The subscription comes to be in the background.
+	r.eventually("an event behind the link", func() bool {
+		r.must(http.MethodPost, "/keeper/publish/passed", "from-a-topic", "")
+		return r.count("last", "from-a-topic") > 0
+	})
 }
 
 func TestStateOutlivesTheEngine(t *testing.T) {

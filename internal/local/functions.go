@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,7 +23,7 @@ import (
 
 // functions calls the functions of a generation for the Dapr API: one function
 // for another, or for a message of a topic. What they answer goes to the
-// caller and is not routed.
+// caller and is not routed; what they emit is.
 type functions struct {
 	g *generation
 	// trigger is what the calls are known as in traces.
@@ -77,6 +78,12 @@ func (fs functions) Do(f *mesh.Function, r *http.Request) (*http.Response, error
 	if resp.StatusCode >= http.StatusInternalServerError {
 		rec.Err = errors.New(resp.Status)
 	}
+	if err := fs.route(ctx, f, resp); err != nil {
+		rec.Err = err
+		_ = resp.Body.Close()
+		end()
+		return nil, err
+	}
 	resp.Body = &endingBody{ReadCloser: resp.Body, end: end}
 	return resp, nil
 }
@@ -108,11 +115,17 @@ func (b *endingBody) Close() error {
 }
 
 // traced gives a call its place in the trace that the headers carry, or begins
-// one (W3C Trace Context).
+// one (W3C Trace Context). What only an engine may say is left out: the host
+// would believe it, for the call comes with the function's token.
 func traced(in http.Header, f *mesh.Function, trigger string) (http.Header, delivery.CallRecord) {
 	header := in.Clone()
 	if header == nil {
 		header = make(http.Header)
+	}
+	for name := range header {
+		if strings.HasPrefix(name, "Weft-") || strings.HasPrefix(name, "Ce-Weft") {
+			delete(header, name)
+		}
 	}
 	parent := trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), propagation.HeaderCarrier(header)))
 	var traceID trace.TraceID

@@ -90,6 +90,13 @@ func main() {
 		fmt.Fprint(w, `[{"pubsubname": "bus", "topic": "asked", "route": "/topic"}]`)
 	})
 	mux.HandleFunc("POST /topic", keep)
+	mux.HandleFunc("POST /passon", func(w http.ResponseWriter, r *http.Request) {
+		var m struct {
+			Data map[string]string `json:"data"`
+		}
+		err := json.NewDecoder(r.Body).Decode(&m)
+		answer(w, "", errors.Join(err, fn.Emit(r.Context(), "last", map[string]string{"id": m.Data["text"]})))
+	})
 	mux.HandleFunc("OPTIONS /tick", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("POST /tick", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, "", notes.Set(r.Context(), "tick", "ticked"))
