@@ -77,7 +77,10 @@ func (e *engine) reload(ctx context.Context) {
 		e.log.Warn("the mesh is reloaded before all its functions are ready", "error", err.Error())
 	}
 	if ctx.Err() != nil {
-		_ = g.manager.Stop(context.WithoutCancel(ctx)) // the engine stops; what the stop of an unused manager says is of no use
+		// The engine stops: what the end of an unused generation says is of no
+		// use. What it shares with the old one closes with that.
+		_ = g.manager.Stop(context.WithoutCancel(ctx))
+		_ = g.close()
 		return
 	}
 	e.recorder.SetPlan(g.plan)
