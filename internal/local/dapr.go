@@ -116,10 +116,12 @@ func (g *generation) runDapr() {
 	}()
 }
 
-// changed asks a function of which new code runs what it subscribes to.
+// changed asks a function of which new code runs what it subscribes to. No one
+// waits for the answer: a function that has none to give would hold up the next
+// change of the sources.
 func (g *generation) changed(ctx context.Context, f *mesh.Function) {
 	if g.dapr.running.Load() {
-		g.dapr.subscriptions.Discover(ctx, f)
+		go g.dapr.subscriptions.Discover(ctx, f) // it ends with ctx, or with the subscriptions
 	}
 }
 
