@@ -24,33 +24,37 @@ type relaxer struct {
 	timer *time.Timer
 }
 
-// relax schedules one collection, for when nothing has asked for one for a
-// while, unless busy() says then that there is work again.
-func (r *relaxer) relax(busy func() bool) {
+// relax has do called when nothing has asked for it for a while.
+func (r *relaxer) relax(do func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.timer != nil {
+	if r.timer == nil {
+		r.timer = time.AfterFunc(relaxAfter, do)
+	} else {
 		r.timer.Reset(relaxAfter)
-		return
 	}
-	r.timer = time.AfterFunc(relaxAfter, func() {
-		if !busy() {
-			debug.FreeOSMemory()
-		}
-	})
 }
 
+// relax gives back garbage and what of the program is in memory, in a while and
+// unless there is work again by then.
 func (e *engine) relax() {
-	e.idle.relax(func() bool { return e.recorder.InFlight() > 0 })
-}
-
-// settle gives back what only the start has needed, a while after it: work that
-// begins at once shall not wait for that.
-func (e *engine) settle() {
-	e.relax()
-	time.AfterFunc(relaxAfter, func() {
-		if err := pages.Release(); err != nil {
-			e.log.Debug("the start's memory is not given back", "error", err.Error())
+	e.idle.relax(func() {
+		if e.recorder.InFlight() == 0 {
+			debug.FreeOSMemory()
+			e.releasePages()
 		}
 	})
+}
+
+// settle gives back what only the start has needed, a while after it: also if
+// there is work from the beginning.
+func (e *engine) settle() {
+	time.AfterFunc(relaxAfter, e.releasePages)
+	e.relax()
+}
+
+func (e *engine) releasePages() {
+	if err := pages.Release(); err != nil {
+		e.log.Debug("the program's pages are not given back", "error", err.Error())
+	}
 }
