@@ -59,15 +59,15 @@ func (c *client) explain(ctx context.Context, repo name.Repository, err error) e
 	var verification *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
 	var dns *net.DNSError
-	switch {
-	case errors.As(err, &answer):
-		e.Status = answer.StatusCode
-		c.answered(e, answer, login)
+	switch { // certificates before answers: plain HTTP, where allowed, is tried after them
 	case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		e.Reason, e.hint = "it speaks plain HTTP, not HTTPS", "if that is what you want, say --insecure"
 	case errors.As(err, &unknown), errors.As(err, &invalid), errors.As(err, &hostname), errors.As(err, &verification):
 		e.Reason = "its certificate is not accepted: " + c.keys.clean(last(err).Error())
 		e.hint = "add the certificate of its authority to those of this machine, or name a file of them in SSL_CERT_FILE"
+	case errors.As(err, &answer):
+		e.Status = answer.StatusCode
+		c.answered(e, answer, login)
 	case errors.As(err, &dns):
 		e.Reason, e.hint = "there is no host of that name", "check the name in the function's image, or the one given with --to"
 	case errors.Is(err, syscall.ECONNREFUSED):

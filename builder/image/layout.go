@@ -125,7 +125,9 @@ func dockerManifest(items []Item) ([]byte, error) {
 // writeLayout makes the directory place hold these images and nothing else.
 func writeLayout(ctx context.Context, place string, items []Item) error {
 	target := Target{targetLayout, place}
-	if err := replaceable(place); err != nil {
+	if err := replaceable(place); errors.As(err, new(*fs.PathError)) {
+		return unwritable(target, err)
+	} else if err != nil {
 		return fmt.Errorf("%s: %w", target, err)
 	}
 	files, err := layoutOf(items)

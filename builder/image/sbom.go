@@ -122,7 +122,7 @@ func spdxModule(m *debug.Module) spdxPackage {
 	purl := "pkg:golang/" + purlPath(m.Path)
 	if m.Version != "" && m.Version != "(devel)" {
 		p.VersionInfo = m.Version
-		purl += "@" + url.PathEscape(m.Version)
+		purl += "@" + strings.ReplaceAll(url.PathEscape(m.Version), "+", "%2B")
 	}
 	if m.Sum != "" {
 		p.Comment = "go.sum " + m.Sum
