@@ -132,7 +132,7 @@ func (front) QueryStateAlpha1(ctx context.Context, in *runtimev1.QueryStateReque
 	if err != nil {
 		return nil, err
 	}
-	if len(found.Results) == 0 {
+	if len(found.Results) == 0 && found.Token == "" {
 		return &runtimev1.QueryStateResponse{}, nil
 	}
 	resp := &runtimev1.QueryStateResponse{Results: make([]*runtimev1.QueryStateItem, len(found.Results)), Token: found.Token, Metadata: found.Metadata}

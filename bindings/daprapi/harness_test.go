@@ -112,6 +112,9 @@ func (queriedStore) Query(_ context.Context, r *state.QueryRequest) (*state.Quer
 		return nil, nil
 	}
 	etag := "7"
+	if r.Metadata["page"] == "others" {
+		return &state.QueryResponse{Results: []state.QueryItem{{Key: "other||k", Data: []byte(`{"v":1}`), ETag: &etag}}, Token: "next"}, nil
+	}
 	return &state.QueryResponse{Results: []state.QueryItem{
 		{Key: "||k", Data: []byte(`{"v":1}`), ETag: &etag},
 		{Key: "other||k", Data: []byte(`{"v":1}`), ETag: &etag}, // of another mesh

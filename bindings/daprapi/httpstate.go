@@ -219,7 +219,8 @@ func (c *caller) httpQueryState(w http.ResponseWriter, r *http.Request, store st
 	if err != nil {
 		return err
 	}
-	if len(found.Results) == 0 {
+	// A page whose values are all of others has a next one all the same.
+	if len(found.Results) == 0 && found.Token == "" {
 		return answerEmpty(w)
 	}
 	answer := struct {

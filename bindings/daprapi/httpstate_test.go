@@ -91,8 +91,18 @@ func TestQuery(t *testing.T) {
 	if got := h.do(orders, "POST", "/v1.0-alpha1/state/plain/query", `{}`); got.Status != http.StatusNoContent {
 		t.Errorf("a query that finds nothing: %v", got)
 	}
+	got = h.do(orders, "POST", "/v1.0-alpha1/state/plain/query?metadata.page=others", `{"filter":{"EQ":{"v":1}}}`)
+	if diff := cmp.Diff(`{"results":[],"token":"next"}`, strings.TrimSpace(got.Body)); diff != "" {
+		t.Errorf("a page of another mesh's values is not the last: %s", diff)
+	}
 	c, ctx := h.raw(orders)
-	resp, err := c.QueryStateAlpha1(ctx, &runtimev1.QueryStateRequest{StoreName: "plain", Query: `{"filter":{"EQ":{"v":1}}}`})
+	resp, err := c.QueryStateAlpha1(ctx, &runtimev1.QueryStateRequest{
+		StoreName: "plain", Query: `{"filter":{"EQ":{"v":1}}}`, Metadata: map[string]string{"page": "others"},
+	})
+	if err != nil || len(resp.Results) != 0 || resp.Token != "next" {
+		t.Errorf("nor over gRPC: %v, %v", resp, err)
+	}
+	resp, err = c.QueryStateAlpha1(ctx, &runtimev1.QueryStateRequest{StoreName: "plain", Query: `{"filter":{"EQ":{"v":1}}}`})
 	if err != nil || len(resp.Results) != 1 || resp.Results[0].Key != "k" || resp.Results[0].Etag != "7" || resp.Token != "next" {
 		t.Errorf("a query over gRPC: %v, %v", resp, err)
 	}
