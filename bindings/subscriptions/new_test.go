@@ -3,6 +3,8 @@ package subscriptions
 import (
 	"strings"
 	"testing"
+
+	"github.com/weftmesh/weft/mesh"
 )
 
 func TestNewRefuses(t *testing.T) {
@@ -90,5 +92,23 @@ spec: {pubsubname: bus, topic: t, routes: {default: /x}}
 				t.Errorf("%s: for %v, want %v", tc.reason, got, tc.want)
 			}
 		})
+	}
+}
+
+// TestLinksAreNotOverheard: a topic that stands for many must not take in those
+// of links, where links travel by the component.
+func TestLinksAreNotOverheard(t *testing.T) {
+	m := &Manager{cfg: Config{Plan: &mesh.Plan{Broker: "links"}}}
+	for topic, hears := range map[string]bool{
+		"*": true, ">": true, "#": true, "+": true, "we*": true, "*.default.shop.ship": true,
+		"$share/group/#": true, "$share/group/weft.default.shop.ship": true,
+		"orders": false, "orders.*": false, "wefts*": false, "orders/#": false, "$share/group/orders/#": false,
+	} {
+		if got := m.overhears(&want{Subscription: Subscription{PubSub: "links", Topic: topic}}); got != hears {
+			t.Errorf("%s of what carries the links: %v, want %v", topic, got, hears)
+		}
+		if m.overhears(&want{Subscription: Subscription{PubSub: "other", Topic: topic}}) {
+			t.Errorf("%s of another component carries no links", topic)
+		}
 	}
 }

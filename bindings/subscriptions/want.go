@@ -193,6 +193,8 @@ func (m *Manager) pubsub(f *mesh.Function, name string) *components.PubSub {
 func (m *Manager) refuses(f *mesh.Function, w *want) string {
 	ps := m.pubsub(f, w.PubSub)
 	switch {
+	case m.overhears(w):
+		return "its topic " + w.Topic + " takes in those that carry the links of the mesh"
 	case ps == nil && slices.Contains(f.PubSubs, w.PubSub):
 		return "pub/sub component " + w.PubSub + " is not open"
 	case ps == nil:
@@ -201,6 +203,28 @@ func (m *Manager) refuses(f *mesh.Function, w *want) string {
 		return "the topic scopes of " + w.PubSub + " do not let the function subscribe to " + w.Topic
 	}
 	return ""
+}
+
+// wildcards may stand for other characters in the topics of some components:
+// pubsub.in-memory, pubsub.jetstream and pubsub.mqtt3.
+const wildcards = "*>#+"
+
+// overhears says whether a topic stands for many, those of links among them, in
+// the component that carries the links.
+func (m *Manager) overhears(w *want) bool {
+	if w.PubSub != m.cfg.Plan.Broker {
+		return false
+	}
+	topic := w.Topic
+	// MQTT: $share/<group>/<topic>.
+	if rest, ok := strings.CutPrefix(topic, "$share/"); ok {
+		_, topic, _ = strings.Cut(rest, "/")
+	}
+	start, many := topic, false
+	if i := strings.IndexAny(topic, wildcards); i >= 0 {
+		start, many = topic[:i], true
+	}
+	return strings.HasPrefix(start, linkTopics) || many && strings.HasPrefix(linkTopics, start)
 }
 
 // scoped says whether scopes admit f: none admit all.
