@@ -83,8 +83,8 @@ func ContentType(mime string) Option {
 
 // Publish puts v on a topic of a pub/sub component, and returns when the
 // component has it: JSON of the value; a []byte as it is, application/json if
-// it parses as such; a string as text/plain. An event.Event keeps its
-// attributes.
+// it parses as such; a string as text/plain. An event.Event, or a
+// pointer to one, keeps its attributes.
 func Publish(ctx context.Context, name, topic string, v any, opts ...Option) error {
 	m := component.Message{Component: name, Topic: topic, Metadata: map[string]string{}}
 	err := encode(&m, v)
@@ -125,6 +125,11 @@ func encode(m *component.Message, v any) (err error) {
 	case event.Event:
 		m.ContentType = contract.TypeEvent
 		m.Data, err = json.Marshal(v)
+	case *event.Event:
+		if v == nil {
+			return errors.New("the event is nil")
+		}
+		return encode(m, *v)
 	default:
 		m.ContentType = contract.TypeJSON
 		if m.Data, err = json.Marshal(v); err != nil {

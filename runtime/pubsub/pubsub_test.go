@@ -89,11 +89,16 @@ func TestPublish(t *testing.T) {
 	}
 	t.Run("an event keeps its attributes", func(t *testing.T) {
 		each(t, func(t *testing.T, _ component.Backend, h *fntest.Harness, ctx context.Context) {
-			if err := pubsub.Publish(ctx, "orders", "accepted", own); err != nil {
-				t.Fatal(err)
+			for i, v := range []any{own, &own} {
+				if err := pubsub.Publish(ctx, "orders", "accepted", v); err != nil {
+					t.Fatal(err)
+				}
+				if got := h.Published("orders", "accepted"); len(got) != i+1 || got[i].ID() != "e-1" || got[i].Type() != "shop.order" || string(got[i].Data()) != `{"id":"1"}` {
+					t.Errorf("published %T: %v", v, got)
+				}
 			}
-			if got := h.Published("orders", "accepted"); len(got) != 1 || got[0].ID() != "e-1" || got[0].Type() != "shop.order" || string(got[0].Data()) != `{"id":"1"}` {
-				t.Errorf("published %v", got)
+			if err := pubsub.Publish(ctx, "orders", "accepted", (*event.Event)(nil)); err == nil {
+				t.Error("no event is published as one")
 			}
 		})
 	})
