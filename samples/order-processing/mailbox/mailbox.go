@@ -47,7 +47,8 @@ func Serve(l net.Listener, keep func(Message) error) *smtp.Server {
 	s.MaxMessageBytes, s.MaxRecipients = maxBytes, maxRecipients
 	s.ReadTimeout, s.WriteTimeout = patience, patience
 	s.ErrorLog = slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug) // clients that hang up
-	go func() { _ = s.Serve(l) }() // it ends when the server is closed
+	// It ends when the server is closed.
+	go func() { _ = s.Serve(l) }()
 	return s
 }
 

@@ -54,10 +54,16 @@ func (t *together[In, Out]) ask(ctx context.Context, in In) (Out, error) {
 				return none, ctx.Err()
 			}
 		case t.turn <- struct{}{}:
-			t.serve(ctx)
-			<-t.turn
+			t.serveOnce(ctx)
 		}
 	}
+}
+
+// serveOnce gives the turn back also where do panics: the others would wait for
+// ever.
+func (t *together[In, Out]) serveOnce(ctx context.Context) {
+	defer func() { <-t.turn }()
+	t.serve(ctx)
 }
 
 func (t *together[In, Out]) serve(ctx context.Context) {

@@ -82,3 +82,20 @@ func TestTogether(t *testing.T) {
 		t.Errorf("batches (-want +got):\n%s", diff)
 	}
 }
+
+func TestTogetherOutlivesAPanic(t *testing.T) {
+	tg := newTogether(func(_ context.Context, in []int) ([]int, error) {
+		if in[0] < 0 {
+			panic("told to")
+		}
+		return in, nil
+	})
+	func() {
+		defer func() { _ = recover() }()
+		_, _ = tg.ask(t.Context(), -1)
+		t.Error("the panic reaches no one")
+	}()
+	if got, err := tg.ask(t.Context(), 1); got != 1 || err != nil {
+		t.Errorf("ask = %d, %v after another's panic", got, err)
+	}
+}
