@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/dapr/components-contrib/metadata"
 	"github.com/dapr/components-contrib/pubsub"
@@ -20,7 +21,7 @@ import (
 	"github.com/dapr/kit/logger"
 )
 
-// stream is pubsub.jetstream. Over that of components-contrib it does two
+// stream is pubsub.jetstream. Over that of components-contrib it does three
 // things.
 //
 // It gives each consumer and topic a durable consumer of its own, unless
@@ -28,11 +29,15 @@ import (
 // one, so that nothing remembers what a function has had, and a durable one can
 // serve one topic only.
 //
-// And it connects anew after a server was away for longer than the client
-// tries (two minutes), which otherwise is the end of the component.
+// It connects anew after a server was away for longer than the client tries
+// (two minutes), which otherwise is the end of the component.
+//
+// And it handles messages in parallel without losing them: see serialise.
 type stream struct {
 	log  logger.Logger
 	base metadata.Base
+	// width is how many messages of a topic are handled at a time.
+	width int
 
 	mu        sync.Mutex
 	publisher pubsub.PubSub
@@ -59,8 +64,16 @@ const (
 
 // Init connects.
 func (s *stream) Init(ctx context.Context, md pubsub.Metadata) error {
-	s.base = metadata.Base{Name: md.Name, Properties: maps.Clone(md.Properties)}
-	p, err := s.open(ctx, s.base.Properties)
+	props := maps.Clone(md.Properties)
+	width, why, err := serialise(props)
+	if err != nil {
+		return err
+	}
+	if why != "" {
+		s.log.Warn(why)
+	}
+	s.base, s.width = metadata.Base{Name: md.Name, Properties: props}, width
+	p, err := s.open(ctx, props)
 	if err != nil {
 		return err
 	}
@@ -168,6 +181,13 @@ func (s *stream) Subscribe(ctx context.Context, req pubsub.SubscribeRequest, han
 	if err != nil {
 		return err
 	}
+	// Close waits for those that it finds: a subscription that comes to be while
+	// it closes is none of them.
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.isClosed() {
+		return errors.Join(errBusClosed, part{pubsub: sub}.close())
+	}
 	s.wg.Go(func() {
 		defer func() { _ = part{pubsub: sub}.close() }()
 		s.watch(ctx, func() bool {
@@ -194,6 +214,14 @@ func (s *stream) subscribe(ctx context.Context, props map[string]string, req pub
 	for waited := time.Duration(0); ; waited += firstPause {
 		err := p.Subscribe(ctx, req, handler)
 		if err == nil {
+			// The first has made the durable consumer: the others join it.
+			var others errgroup.Group
+			for range s.width - 1 {
+				others.Go(func() error { return p.Subscribe(ctx, req, handler) })
+			}
+			if err = others.Wait(); err != nil {
+				return nil, errors.Join(err, part{pubsub: p}.close())
+			}
 			return p, nil
 		}
 		var taken *nats.APIError
@@ -204,6 +232,10 @@ func (s *stream) subscribe(ctx context.Context, props map[string]string, req pub
 			case <-time.After(firstPause):
 				continue
 			}
+		}
+		if errors.Is(err, nats.ErrConsumerNameAlreadyInUse) && taken == nil {
+			err = fmt.Errorf("the durable consumer %s was made with other settings: remove it from the stream, where it forgets what it has had, or set durableName to another: %w",
+				get(props, durableName), err)
 		}
 		return nil, errors.Join(err, part{pubsub: p}.close())
 	}
