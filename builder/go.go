@@ -180,6 +180,11 @@ func (gr *group) build(ctx context.Context, root string) {
 	}
 	defer func() { _ = os.RemoveAll(stage) }() // what is left is swept later
 
+	if err := gr.targets[0].resolve(ctx, root); err != nil {
+		gr.results[0].Inputs = gr.targets[0].sources()
+		fail(err)
+		return
+	}
 	var packages listing
 	var report buildReport
 	both, bctx := errgroup.WithContext(ctx)

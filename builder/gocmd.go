@@ -141,7 +141,7 @@ func compile(ctx context.Context, stage string, targets []*target) (buildReport,
 	if len(targets) == 1 {
 		out = filepath.Join(stage, filepath.Base(t.dir))
 	}
-	args := slices.Concat([]string{"build", "-json", "-o", out}, t.flags, t.scaffold.Flags)
+	args := slices.Concat([]string{"build", "-json", "-o", out}, t.flags, t.scaffold.Flags, t.scaffold.CompileFlags)
 	stdout, stderr, err := t.run(ctx, args, targets)
 	report := buildReport{failed: err != nil, output: map[string]string{}}
 	var exit *exec.ExitError

@@ -1,10 +1,13 @@
 package builder
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/weftmesh/weft/builder/detect"
@@ -31,13 +34,29 @@ func (t *target) host() error {
 	}
 	dir := filepath.Join(resolved(t.req.Output), scaffoldDir, t.req.Name)
 	build, err := scaffold.Write(scaffold.Request{
-		Dir: dir, Source: t.dir, Module: t.module, Function: t.req.Function, Handler: h, Env: t.env,
+		Dir: dir, Source: t.dir, Module: t.module, Function: t.req.Function, Handler: h, Env: t.env, Gcflags: t.gcflags(),
 	})
 	if err != nil {
 		return fmt.Errorf("function %s (%s): %w", t.req.Function, t.shown, err)
 	}
 	t.scaffold = *build
 	return nil
+}
+
+// resolve completes the go.mod of a handler's build, where it is new.
+func (t *target) resolve(ctx context.Context, root string) error {
+	if t.scaffold.Resolve == nil {
+		return nil
+	}
+	args := slices.Concat(t.scaffold.Resolve[:1], t.scaffold.Flags, t.scaffold.Resolve[1:])
+	_, stderr, err := t.run(ctx, args, nil)
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && ctx.Err() == nil && len(exit.Stderr)+len(stderr) > 0 {
+		return t.compileError(strings.Split(strings.TrimSpace(string(stderr)), "\n"), root)
+	}
+	if err != nil {
+		return errors.Join(ctx.Err(), err)
+	}
+	return t.scaffold.Resolved()
 }
 
 // hostID changes with what hosts handlers, and with the name that chooses one.

@@ -92,7 +92,7 @@ func (t *target) settle() {
 	t.flags = []string{"-buildvcs=false"}
 	if t.req.Debug {
 		// Full paths: a debugger looks for the sources.
-		t.flags = append(t.flags, "-gcflags=all=-N -l")
+		t.flags = append(t.flags, "-gcflags=all="+t.gcflags())
 	} else {
 		t.flags = append(t.flags, "-trimpath")
 		if !strings.Contains(goflags, "-ldflags") {
@@ -105,6 +105,14 @@ func (t *target) settle() {
 		t.flags = append(t.flags, "-race")
 	}
 	t.key = t.tool.key(t.flags, t.env)
+}
+
+// gcflags are the compiler's for a debugger; none else.
+func (t *target) gcflags() string {
+	if t.req.Debug {
+		return "-N -l"
+	}
+	return ""
 }
 
 // groupable says whether the binary is sure to be named like the directory,

@@ -28,12 +28,13 @@ func TestModules(t *testing.T) {
 		path     string
 		packages []string
 	}{
-		"weft": {"the runtime needs a few of Weft's modules", weftModule, []string{"github.com/weftmesh/weft/runtime/fn"}},
-		"func": {"what hosts a handler of func", "weft.invalid/func", []string{"knative.dev/func-go/http", "knative.dev/func-go/cloudevents"}},
+		"weft":      {"the runtime needs a few of Weft's modules", weftModule, []string{"github.com/weftmesh/weft/runtime/fn"}},
+		"framework": {"what hosts a handler of functions-framework-go", "weft.invalid/framework", []string{"github.com/GoogleCloudPlatform/functions-framework-go/funcframework"}},
+		"func":      {"what hosts a handler of func", "weft.invalid/func", []string{"knative.dev/func-go/http", "knative.dev/func-go/cloudevents"}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			mod, sum := module(t, tc.path, tc.packages)
+			mod, sum := slim(t, tc.path, tc.packages)
 			for file, content := range map[string][]byte{"go.mod": mod, "go.sum": sum} {
 				path := filepath.Join("modules", name, file+".txt")
 				if *update {
@@ -54,9 +55,9 @@ func TestModules(t *testing.T) {
 	}
 }
 
-// module is a go.mod that requires what packages need, in the versions that
+// slim is a go.mod that requires what packages need, in the versions that
 // Weft's has, and the sums of its module graph that Weft's go.sum knows.
-func module(t *testing.T, path string, packages []string) (mod, sum []byte) {
+func slim(t *testing.T, path string, packages []string) (mod, sum []byte) {
 	t.Helper()
 	versions := map[string]string{}
 	type listed struct {

@@ -6,8 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"path"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/weftmesh/weft"
@@ -28,43 +31,76 @@ type Request struct {
 	Handler  detect.Handler
 	// Env is the go command's, whose GOFLAGS and GOWORK count.
 	Env []string
+	// Gcflags are those of the build, which this package's would displace.
+	Gcflags string
 }
 
 // Build says how the go command builds the program.
 type Build struct {
 	// Package is the directory of the main package; only the overlay has it.
 	Package string
-	// Flags come before other flags, and Env after the variables of Request.Env.
-	Flags, Env []string
+	// Flags come before other flags of go build and go list, CompileFlags only
+	// before those of go build, Env after the variables of Request.Env.
+	Flags, CompileFlags, Env []string
 	// Files are what beside the handler's packages the program depends on:
 	// go.mod files of its workspace.
 	Files []string
+	// Resolve are the arguments of a go command that must run first, in the
+	// handler's module and with Flags; nil if it has run already. Call Resolved
+	// after it.
+	Resolve []string
+
+	base, dir string
 }
+
+// Resolved notes that the command that Resolve asks for has succeeded.
+func (b *Build) Resolved() error { return write(filepath.Join(b.dir, baseFile), []byte(b.base)) }
+
+// baseFile holds the go.mod as it was written: the one that a build uses has
+// been completed by the go command.
+const baseFile = "base.mod"
 
 // Write writes the scaffold. Files that would not change are left alone, so
 // that the go command's cache holds. Errors name what of the handler's module
 // cannot be honoured.
 func Write(req Request) (*Build, error) {
-	b := &Build{Package: mainDir(req.Source)}
-	main, err := mainFile(req)
+	b := &Build{Package: beside(req.Source, "weftmain", ""), dir: req.Dir}
+	m, err := newMod(req)
 	if err != nil {
 		return nil, err
 	}
-	w, err := newWorkspace(req)
+	files := map[string][]byte{}
+	packages, err := m.settle(files)
 	if err != nil {
 		return nil, err
+	}
+	laid, err := mainFiles(req, m.path, b.Package)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(laid, m.laid)
+	resolve := b.Package
+	if !m.whole {
+		// A package with just the imports of what hosts the handler: that the
+		// handler's own lack a module is for the build to say, and no reason to
+		// look for one.
+		resolve = beside(req.Module, "weftneeds", "")
+		laid[filepath.Join(resolve, "needs.go")] = imports(packages)
 	}
 	overlay := map[string]string{}
-	files := map[string][]byte{}
-	for name, content := range main {
-		files[filepath.Join("main", name)] = content
-		overlay[filepath.Join(b.Package, name)] = filepath.Join(req.Dir, "main", name)
+	for path, content := range laid {
+		rel, err := filepath.Rel(req.Module, path)
+		if err != nil {
+			return nil, err
+		}
+		name := filepath.Join("laid", rel)
+		files[name] = content
+		overlay[path] = filepath.Join(req.Dir, name)
 	}
-	if err := w.settle(req, files, overlay); err != nil {
+	if files["overlay.json"], err = json.MarshalIndent(map[string]any{"Replace": overlay}, "", "\t"); err != nil {
 		return nil, err
 	}
-	b.Files = w.inputs
-	if files["overlay.json"], err = json.MarshalIndent(map[string]any{"Replace": overlay}, "", "\t"); err != nil {
+	if err := b.module(m, files); err != nil {
 		return nil, err
 	}
 	for name, content := range files {
@@ -72,17 +108,56 @@ func Write(req Request) (*Build, error) {
 			return nil, fmt.Errorf("write the scaffold of %s: %w", req.Function, err)
 		}
 	}
-	b.Flags = []string{"-overlay=" + filepath.Join(req.Dir, "overlay.json")}
-	b.Env = []string{"GOWORK=" + filepath.Join(req.Dir, "go.work"), "GOFLAGS=" + w.goflags}
+	b.Files = m.inputs
+	b.Flags = append(m.flags(), "-overlay="+filepath.Join(req.Dir, "overlay.json"))
+	b.Env = []string{"GOWORK=off", "GOFLAGS=" + goflags(lookup(req.Env, "GOFLAGS")).without("mod", "modfile", "overlay")}
+	if goVersion(m.file) != m.language {
+		// The handler's code keeps its version of the language; the main is in
+		// this one's.
+		b.CompileFlags = []string{"-gcflags=" + m.path + "/...=" + strings.TrimSpace(req.Gcflags+" -lang=go"+m.language)}
+		rel, err := filepath.Rel(req.Module, b.Package)
+		if err != nil {
+			return nil, err
+		}
+		b.CompileFlags = append(b.CompileFlags, "-gcflags="+path.Join(m.path, filepath.ToSlash(rel))+"="+req.Gcflags)
+	}
+	if b.Resolve != nil {
+		b.Resolve = append(b.Resolve, resolve)
+	}
 	return b, nil
 }
 
-// mainDir is a directory in the handler's package that does not exist.
-func mainDir(source string) string {
-	for name := "weftmain"; ; name += "_" {
-		dir := filepath.Join(source, name)
-		if _, err := os.Lstat(dir); err != nil {
-			return dir
+// module adds go.mod and go.sum, unless those of the last time still hold.
+func (b *Build) module(m *mod, files map[string][]byte) error {
+	content, err := m.file.Format()
+	if err != nil {
+		return err
+	}
+	b.base = string(content) + string(m.sums.bytes())
+	was, err := os.ReadFile(filepath.Join(b.dir, baseFile))
+	if err == nil && string(was) == b.base {
+		return nil
+	}
+	files["go.mod"], files["go.sum"] = content, m.sums.bytes()
+	b.Resolve = []string{"list", "-mod=mod", "-deps", "-f={{with .Error}}{{.}}{{end}}"}
+	return nil
+}
+
+// imports is a package that only imports others.
+func imports(packages []string) []byte {
+	b := []byte("// Code generated by weft. DO NOT EDIT.\n\n// Package needs imports what hosts a handler.\npackage needs\n\nimport (\n")
+	for _, p := range packages {
+		b = fmt.Appendf(b, "\t_ %q\n", p)
+	}
+	return append(b, ")\n"...)
+}
+
+// beside is a path in the handler's package where nothing is.
+func beside(source, name, ext string) string {
+	for ; ; name += "_" {
+		path := filepath.Join(source, name+ext)
+		if _, err := os.Lstat(path); err != nil {
+			return path
 		}
 	}
 }
