@@ -15,7 +15,7 @@ var sdkCases = map[string]testCase{
 			s.t.Setenv("DAPR_API_TOKEN", s.at.Token)
 			// NewClient makes one client for a process, and other runs have
 			// other servers.
-			c, err := dapr.NewClientWithAddress("http://" + s.at.GRPC)
+			c, err := dapr.NewClientWithAddressContext(s.ctx, "http://"+s.at.GRPC)
 			if err != nil {
 				s.t.Fatal(err)
 			}
