@@ -21,7 +21,7 @@ import (
 	"github.com/dapr/kit/logger"
 )
 
-// stream is pubsub.jetstream. Over that of components-contrib it does three
+// stream is pubsub.jetstream. Over that of components-contrib it does four
 // things.
 //
 // It gives each consumer and topic a durable consumer of its own, unless
@@ -32,7 +32,9 @@ import (
 // It connects anew after a server was away for longer than the client tries
 // (two minutes), which otherwise is the end of the component.
 //
-// And it handles messages in parallel without losing them: see serialise.
+// It handles messages in parallel without losing them: see serialise.
+//
+// And it logs what goes wrong on a connection: see logErrors.
 type stream struct {
 	log  logger.Logger
 	base metadata.Base
@@ -90,6 +92,7 @@ func (s *stream) open(ctx context.Context, props map[string]string) (pubsub.PubS
 		_ = part{pubsub: p}.close()
 		return nil, err
 	}
+	logErrors(p, s.log)
 	return p, nil
 }
 
