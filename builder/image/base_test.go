@@ -59,7 +59,7 @@ func TestBase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	img := build(t, Spec{Programs: compile(t, project(t), host), Base: base})
+	img := build(t, Spec{Programs: theProbe(t), Base: base})
 	ref := s.host() + "/probe:v1"
 	if err := Write(ctx, Target{}, []Item{{img, ref}}, Options{}); err != nil {
 		t.Fatal(err)
@@ -133,7 +133,7 @@ func TestBaseErrors(t *testing.T) {
 		t.Errorf("an image of another platform: %v", err)
 	}
 
-	own := build(t, Spec{Programs: compile(t, project(t), host)})
+	own := build(t, Spec{Programs: theProbe(t)})
 	if err := Write(ctx, Target{}, []Item{{own, s.host() + "/index:v1"}}, Options{}); err != nil {
 		t.Fatal(err)
 	}

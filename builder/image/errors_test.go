@@ -76,7 +76,7 @@ func tokens(w http.ResponseWriter, r *http.Request) {
 }
 
 func TestRegistryErrors(t *testing.T) {
-	img := build(t, Spec{Programs: compile(t, project(t), host)})
+	img := build(t, Spec{Programs: theProbe(t)})
 	cases := map[string]struct {
 		reason  string
 		handler http.HandlerFunc
@@ -177,7 +177,7 @@ func TestRegistryRefusesConnections(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	img := build(t, Spec{Programs: compile(t, project(t), host)})
+	img := build(t, Spec{Programs: theProbe(t)})
 	err = Write(context.Background(), Target{}, []Item{{img, at + "/probe:v1"}}, Options{})
 	checkRegistryError(t, "nothing listens", err, at, "probe", 0, []string{"nothing listens", "host and port"})
 }
@@ -236,7 +236,7 @@ func TestNothingHalfPushed(t *testing.T) {
 	defer srv.Close()
 	dockerConfig(t, nil)
 	at := strings.TrimPrefix(srv.URL, "http://")
-	img := build(t, Spec{Programs: compile(t, project(t), host)})
+	img := build(t, Spec{Programs: theProbe(t)})
 	items := []Item{{img, at + "/first:v1"}, {img, at + "/second:v1"}}
 	if err := Write(context.Background(), Target{}, items, Options{}); err == nil {
 		t.Fatal("the refusal is no error")
@@ -253,7 +253,7 @@ func TestNothingHalfPushed(t *testing.T) {
 }
 
 func TestWriteEndsWithContext(t *testing.T) {
-	img := build(t, Spec{Programs: compile(t, project(t), host)})
+	img := build(t, Spec{Programs: theProbe(t)})
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	s := newStore(t)
@@ -273,7 +273,7 @@ func TestWriteEndsWithContext(t *testing.T) {
 }
 
 func TestUnwritable(t *testing.T) {
-	img := build(t, Spec{Programs: compile(t, project(t), host)})
+	img := build(t, Spec{Programs: theProbe(t)})
 	dir := t.TempDir()
 	write := func(path string) {
 		t.Helper()
@@ -313,7 +313,7 @@ func TestUnwritable(t *testing.T) {
 }
 
 func TestBuildErrors(t *testing.T) {
-	programs := compile(t, project(t), host)
+	programs := theProbe(t)
 	text := filepath.Join(t.TempDir(), "text")
 	if err := os.WriteFile(text, []byte("no program"), 0o755); err != nil {
 		t.Fatal(err)

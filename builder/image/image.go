@@ -136,7 +136,7 @@ func (s *Spec) manifest(ctx context.Context, p Program) (*manifest, error) {
 		annotations[annotationBaseName], annotations[annotationBaseDigest] = s.Base.name, from.digest
 	}
 	path := programDir + "/" + s.Name
-	program, err := programLayer(p.Binary, path)
+	program, sum, err := programLayer(p.Binary, path)
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +178,7 @@ func (s *Spec) manifest(ctx context.Context, p Program) (*manifest, error) {
 	if m.raw, err = json.Marshal(doc); err != nil {
 		return nil, err
 	}
-	bill, err := billOfMaterials(s.Name, p, s.Created)
+	bill, err := billOfMaterials(s.Name, p, sum, s.Created)
 	if err != nil {
 		return nil, err
 	}

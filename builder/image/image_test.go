@@ -89,6 +89,39 @@ func compile(t testing.TB, root string, platforms ...Platform) []Program {
 	return programs
 }
 
+// shared is the directory of the probe that most tests take, compiled once.
+var shared struct {
+	sync.Mutex
+	dir string
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if shared.dir != "" {
+		_ = os.RemoveAll(shared.dir) // a temporary directory in any case
+	}
+	os.Exit(code)
+}
+
+// theProbe is the probe for the platform of this machine.
+func theProbe(t testing.TB) []Program {
+	t.Helper()
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.dir == "" {
+		dir, err := os.MkdirTemp("", "probe-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.CopyFS(dir, os.DirFS(project(t))); err != nil {
+			t.Fatal(err)
+		}
+		compile(t, dir, host)
+		shared.dir = dir
+	}
+	return []Program{{host, filepath.Join(shared.dir, "bin", host.OS+"-"+host.Arch, "probe")}}
+}
+
 func build(t testing.TB, spec Spec) *Image {
 	t.Helper()
 	if spec.Name == "" {
@@ -423,7 +456,7 @@ func edit(t testing.TB, root, from, to string) {
 }
 
 func TestLayout(t *testing.T) {
-	programs := compile(t, project(t), host)
+	programs := theProbe(t)
 	img := build(t, Spec{Programs: programs})
 	place := filepath.Join(t.TempDir(), "deep", "out")
 	target, err := ParseTarget("oci:" + place)
@@ -467,7 +500,7 @@ func TestLayout(t *testing.T) {
 }
 
 func TestArchive(t *testing.T) {
-	img := build(t, Spec{Programs: compile(t, project(t), host)})
+	img := build(t, Spec{Programs: theProbe(t)})
 	var archives [2][]byte
 	for i := range archives {
 		place := filepath.Join(t.TempDir(), "out.tar")
@@ -500,7 +533,7 @@ func TestArchive(t *testing.T) {
 
 // TestSize holds an image to the size of its compressed program and 3 MB.
 func TestSize(t *testing.T) {
-	programs := compile(t, project(t), host)
+	programs := theProbe(t)
 	img := build(t, Spec{Programs: programs})
 	layer, err := img.manifests[0].layers[1].Size()
 	if err != nil {

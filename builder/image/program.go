@@ -31,21 +31,22 @@ type kept struct {
 // programDir holds the program of an image.
 const programDir = "app"
 
-// programLayer returns the layer that holds the program as path. It is
-// compressed anew only if the program is another than last time.
-func programLayer(binary, path string) (*blob, error) {
+// programLayer returns the layer that holds the program as path, and the hash
+// of the program. It is compressed anew only if the program is another than
+// last time.
+func programLayer(binary, path string) (*blob, v1.Hash, error) {
 	layerFile, noteFile := binary+".layer.tar.gz", binary+".layer.json"
 	sum, size, err := hashFile(binary)
 	if err != nil {
-		return nil, err
+		return nil, sum, err
 	}
 	want := kept{Format: layerFormat, Path: path, Binary: sum}
 	if l, ok := readKept(noteFile, layerFile, want); ok {
-		return fileBlob(types.OCILayer, l, layerFile), nil
+		return fileBlob(types.OCILayer, l, layerFile), sum, nil
 	}
 	f, err := os.CreateTemp(filepath.Dir(binary), ".layer-")
 	if err != nil {
-		return nil, fmt.Errorf("keep the layer of %s: %w", filepath.Base(binary), err)
+		return nil, sum, fmt.Errorf("keep the layer of %s: %w", filepath.Base(binary), err)
 	}
 	defer func() { _ = os.Remove(f.Name()) }() // gone if all went well
 	want.Layer, err = pack(f, []entry{{
@@ -53,11 +54,11 @@ func programLayer(binary, path string) (*blob, error) {
 		open: func() (io.ReadCloser, error) { return os.Open(binary) },
 	}})
 	if err = errors.Join(err, f.Close()); err != nil {
-		return nil, fmt.Errorf("write the layer of %s: %w", filepath.Base(binary), err)
+		return nil, sum, fmt.Errorf("write the layer of %s: %w", filepath.Base(binary), err)
 	}
 	note, err := json.Marshal(want)
 	if err != nil {
-		return nil, err
+		return nil, sum, err
 	}
 	// Without its note a layer is not used, so this order can break anywhere.
 	err = os.Remove(noteFile)
@@ -66,9 +67,9 @@ func programLayer(binary, path string) (*blob, error) {
 	}
 	err = errors.Join(err, os.Rename(f.Name(), layerFile), os.WriteFile(noteFile, note, 0o644))
 	if err != nil {
-		return nil, fmt.Errorf("keep the layer of %s: %w", filepath.Base(binary), err)
+		return nil, sum, fmt.Errorf("keep the layer of %s: %w", filepath.Base(binary), err)
 	}
-	return fileBlob(types.OCILayer, want.Layer, layerFile), nil
+	return fileBlob(types.OCILayer, want.Layer, layerFile), sum, nil
 }
 
 func readKept(noteFile, layerFile string, want kept) (packed, bool) {

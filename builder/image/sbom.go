@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
 // kindSPDX is the media type of SPDX 2.3 as JSON.
@@ -70,15 +72,11 @@ type spdxRelationship struct {
 const noAssertion = "NOASSERTION"
 
 // billOfMaterials lists what a program was linked from, as the go command has
-// noted it in the program itself.
-func billOfMaterials(name string, p Program, created time.Time) ([]byte, error) {
+// noted it in the program itself; sum is the program's.
+func billOfMaterials(name string, p Program, sum v1.Hash, created time.Time) ([]byte, error) {
 	info, err := buildinfo.ReadFile(p.Binary)
 	if err != nil {
 		return nil, fmt.Errorf("%s is no Go program, or says nothing of its modules: %w", filepath.Base(p.Binary), err)
-	}
-	sum, _, err := hashFile(p.Binary)
-	if err != nil {
-		return nil, err
 	}
 	program := spdxPackage{
 		Name: name, SPDXID: "SPDXRef-Program", PrimaryPurpose: "APPLICATION",

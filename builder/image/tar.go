@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -13,7 +14,6 @@ import (
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/klauspost/compress/gzip"
 )
 
 // entry is a file or, if open is nil, a directory of a layer.
@@ -39,10 +39,6 @@ func file(path string, data []byte) entry {
 // from the same files, so that cached ones are made anew.
 const layerFormat = "1"
 
-// level of compression: each step beyond it takes longer than it would save
-// in a push.
-const level = 6
-
 // packed says what a layer came to.
 type packed struct {
 	// Digest and Size of the compressed layer, DiffID of the other.
@@ -54,25 +50,24 @@ type packed struct {
 // directories above them are added, and times are zero: no file of an image
 // may say when it was made, or a build at another time would be another image.
 func pack(w io.Writer, entries []entry) (packed, error) {
-	out, in := newMeter(w), newMeter(nil)
-	zip, err := gzip.NewWriterLevel(out, level)
-	if err != nil {
-		return packed{}, err
-	}
-	in.w = zip
-	archive := tar.NewWriter(in)
-	for _, e := range withParents(entries) {
-		if err := e.write(archive); err != nil {
-			return packed{}, err
-		}
-	}
-	if err := archive.Close(); err != nil {
-		return packed{}, err
-	}
-	if err := zip.Close(); err != nil {
+	out := newMeter(w)
+	zip := newZipper(out)
+	in := newMeter(zip)
+	err := writeTar(in, entries)
+	if err = errors.Join(err, zip.Close()); err != nil {
 		return packed{}, err
 	}
 	return packed{Digest: out.hash(), DiffID: in.hash(), Size: out.size}, nil
+}
+
+func writeTar(w io.Writer, entries []entry) error {
+	archive := tar.NewWriter(w)
+	for _, e := range withParents(entries) {
+		if err := e.write(archive); err != nil {
+			return err
+		}
+	}
+	return archive.Close()
 }
 
 func (e entry) write(w *tar.Writer) error {
