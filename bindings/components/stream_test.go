@@ -126,6 +126,50 @@ func TestStreamRenews(t *testing.T) {
 	}
 }
 
+// TestStreamSettingsOfADurable: a durable consumer keeps the settings that it was
+// made with, and the server refuses others without saying which.
+func TestStreamSettingsOfADurable(t *testing.T) {
+	url := natsServerFor(t, &server.Options{}).ClientURL()
+	ordersOn(t, url)
+	subscribe := func(ackWait string) error {
+		s := newStream(&bridge{log: slog.New(slog.DiscardHandler)})
+		t.Cleanup(func() { _ = s.Close() })
+		err := s.Init(t.Context(), pubsub.Metadata{Base: metadata.Base{Name: "events", Properties: map[string]string{
+			"natsURL": url, consumerID: "shop-a", "ackWait": ackWait,
+		}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Subscribe(t.Context(), pubsub.SubscribeRequest{Topic: "orders"}, func(context.Context, *pubsub.NewMessage) error { return nil })
+	}
+	if err := subscribe("7s"); err != nil {
+		t.Fatal(err)
+	}
+	err := subscribe("8s")
+	if err == nil || !strings.Contains(err.Error(), durable("shop-a", "orders")+" was made with other settings: remove it") {
+		t.Errorf("the way out is not told: %v", err)
+	}
+}
+
+// TestStreamSubscribesWhileItCloses: what comes to be while the component closes
+// does not outlive it.
+func TestStreamSubscribesWhileItCloses(t *testing.T) {
+	url := natsServerFor(t, &server.Options{}).ClientURL()
+	ordersOn(t, url)
+	for range 20 {
+		s := streamOf(t, url, "shop-a")
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_ = s.Subscribe(t.Context(), pubsub.SubscribeRequest{Topic: "orders"}, func(context.Context, *pubsub.NewMessage) error { return nil })
+		}()
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		<-done
+	}
+}
+
 func TestDurableNames(t *testing.T) {
 	seen := make(map[string]bool)
 	for _, of := range [][2]string{{"a", "b.c"}, {"a", "b>c"}, {"a", "b*c"}, {"a-b", "c"}, {"a", "b-c"}, {strings.Repeat("x", 300), "y"}, {strings.Repeat("x", 300), "z"}} {
