@@ -114,7 +114,8 @@ func (b *bus) Subscribe(ctx context.Context, req pubsub.SubscribeRequest, handle
 				return
 			case m := <-s.messages:
 				if err := handler(ctx, m); err != nil {
-					b.log.Error(err)
+					// Handlers say themselves what they do not take, and of whom.
+					b.log.Debug(err)
 				}
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/dapr/components-contrib/pubsub"
@@ -111,6 +112,32 @@ func TestBusHandlerPublishesToItsOwnTopic(t *testing.T) {
 	<-done
 }
 
+// TestBusLeavesErrorsToHandlers: who takes messages says which were not taken,
+// and of what topic; the same again from here would be noise.
+func TestBusLeavesErrorsToHandlers(t *testing.T) {
+	var log strings.Builder
+	b, done := newBus(&bridge{log: slog.New(slog.NewTextHandler(&log, nil))}), make(chan struct{})
+	n := 0
+	err := b.Subscribe(t.Context(), pubsub.SubscribeRequest{Topic: "orders"}, func(context.Context, *pubsub.NewMessage) error {
+		if n++; n == 2 {
+			close(done) // the first has been dealt with
+		}
+		return errors.New("not taken")
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	publish(t, b, "orders", "1")
+	publish(t, b, "orders", "2")
+	<-done
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if log.Len() > 0 {
+		t.Errorf("it logs %s", log.String())
+	}
+}
+
 func TestBusFull(t *testing.T) {
 	b := aBus(t)
 	handling, let := make(chan struct{}, 1), make(chan struct{})
@@ -120,7 +147,7 @@ func TestBusFull(t *testing.T) {
 		default:
 		}
 		<-let
-		return errors.New("not handled") // Logged, and the next one comes.
+		return errors.New("not handled") // The next one comes.
 	})
 	if err != nil {
 		t.Fatal(err)
