@@ -22,7 +22,9 @@
 //
 // A Set without a condition is last-write-wins. Update and Transaction read,
 // call a function and write, and begin again when someone else has written in
-// between, so that no change is lost.
+// between, so that no change is lost. Of several that Set or SetMany the same
+// key with IfMissing, one succeeds: so a result is filed once, without reading
+// before.
 //
 // # Errors
 //

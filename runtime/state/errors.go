@@ -16,10 +16,11 @@ var (
 	// ErrNoStore: the mesh has no such store, or does not declare it for this
 	// function: add `state: [name]` to it in the mesh file.
 	ErrNoStore = component.ErrNotDeclared
-	// ErrTooLarge: a value, or the values of one transaction, are more than a
-	// call of the Dapr API takes, 4 MiB.
+	// ErrTooLarge: a value, or the values of one SetMany or Transaction, are
+	// more than a call of the Dapr API takes, 4 MiB.
 	ErrTooLarge = component.ErrTooLarge
-	// ErrUnsupported: the store has no transactions.
+	// ErrUnsupported: the store has no transactions, which Transaction needs, and
+	// SetMany for more than one key.
 	ErrUnsupported = component.ErrUnsupported
 	// ErrUnavailable: the engine does not answer.
 	ErrUnavailable = component.ErrUnavailable

@@ -7,7 +7,7 @@ import (
 	"github.com/weftmesh/weft/runtime/internal/component"
 )
 
-// SetOption changes what Set does: TTL, IfMatch or IfMissing.
+// SetOption changes what Set and SetMany do: TTL, IfMatch or IfMissing.
 type SetOption interface {
 	set(w *component.Write) error
 }
@@ -22,7 +22,7 @@ type UpdateOption interface {
 	update(w *component.Write) error
 }
 
-// Expiry is an option of Set, Update and transactions.
+// Expiry is an option of Set, SetMany, Update and transactions.
 type Expiry struct{ after time.Duration }
 
 // TTL makes the key expire after d, in whole seconds rounded up. Give it with
@@ -60,7 +60,7 @@ func (m Match) set(w *component.Write) error {
 
 func (m Match) remove(w *component.Write) error { return m.set(w) }
 
-// Missing is an option of Set.
+// Missing is an option of Set and SetMany.
 type Missing struct{}
 
 // IfMissing writes only if the key does not exist (Dapr's first-write without

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/weftmesh/weft/runtime/internal/component"
@@ -89,6 +91,33 @@ func (s *Store[T]) Set(ctx context.Context, key string, v T, opts ...SetOption) 
 		return err
 	}
 	return c.Apply(ctx, s.name, []component.Write{w})
+}
+
+// SetMany writes the values of several keys in one call, which reads nothing
+// before: all or none, as far as Transaction promises it for the store. The
+// options hold for each key: with IfMissing a single key that exists is an
+// ErrConflict for all of them. Where new values depend on old ones, use
+// Transaction. The values together may be 4 MiB.
+func (s *Store[T]) SetMany(ctx context.Context, values map[string]T, opts ...SetOption) error {
+	if len(values) == 0 {
+		return nil
+	}
+	// In the same order from everyone: databases lock rows as they write them.
+	keys := slices.Sorted(maps.Keys(values))
+	c, err := s.client(ctx, "set", keys...)
+	if err != nil {
+		return err
+	}
+	writes := make([]component.Write, len(keys))
+	for i, k := range keys {
+		if writes[i], err = s.write(k, values[k], opts); err != nil {
+			return err
+		}
+	}
+	if len(writes) > 1 && writes[0].ETag != "" {
+		return fail(s.name, fmt.Sprintf("set %d keys", len(keys)), errors.New("IfMatch is for one key, as an etag is one key's: use Transaction"))
+	}
+	return c.Apply(ctx, s.name, writes)
 }
 
 // Delete removes a key; with IfMatch only if it still has that etag. To delete

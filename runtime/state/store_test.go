@@ -139,6 +139,46 @@ func TestConditions(t *testing.T) {
 	})
 }
 
+func TestSetMany(t *testing.T) {
+	each(t, func(t *testing.T, h *fntest.Harness, ctx context.Context) {
+		h.SetState("order-state", "there", Stock{Available: 1})
+		cases := []struct {
+			reason string
+			values map[string]Stock
+			opts   []state.SetOption
+			want   error
+			keys   []string // afterwards
+		}{
+			{"nothing is nothing to do", nil, nil, nil, []string{"there"}},
+			{"one of them exists, and none is written", map[string]Stock{"a": {}, "there": {}}, []state.SetOption{state.IfMissing()}, state.ErrConflict, []string{"there"}},
+			{"none of them exists", map[string]Stock{"a": {Available: 2}, "b": {Available: 3}}, []state.SetOption{state.IfMissing()}, nil, []string{"a", "b", "there"}},
+			{"whatever was there before", map[string]Stock{"a": {Available: 4}, "c": {Available: 5}}, nil, nil, []string{"a", "b", "c", "there"}},
+			{"one is as Set", map[string]Stock{"c": {}}, []state.SetOption{state.IfMissing()}, state.ErrConflict, []string{"a", "b", "c", "there"}},
+			{"for a time", map[string]Stock{"d": {}, "e": {}}, []state.SetOption{state.TTL(time.Hour)}, nil, []string{"a", "b", "c", "d", "e", "there"}},
+		}
+		for _, tc := range cases {
+			if err := stock.SetMany(ctx, tc.values, tc.opts...); !errors.Is(err, tc.want) {
+				t.Errorf("%s: %v, want %v", tc.reason, err, tc.want)
+			}
+			if diff := cmp.Diff(tc.keys, h.StateKeys("order-state")); diff != "" {
+				t.Errorf("%s: keys -want +got:\n%s", tc.reason, diff)
+			}
+		}
+		got, err := stock.GetMany(ctx, "there", "a", "b", "c")
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]Stock{"there": {Available: 1}, "a": {Available: 4}, "b": {Available: 3}, "c": {Available: 5}}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+		h.Advance(2 * time.Hour)
+		if diff := cmp.Diff([]string{"a", "b", "c", "there"}, h.StateKeys("order-state")); diff != "" {
+			t.Errorf("after the time: -want +got:\n%s", diff)
+		}
+	})
+}
+
 func TestTTL(t *testing.T) {
 	each(t, func(t *testing.T, h *fntest.Harness, ctx context.Context) {
 		if err := stock.Set(ctx, "brief", Stock{}, state.TTL(59500*time.Millisecond)); err != nil {
@@ -183,6 +223,7 @@ func TestErrors(t *testing.T) {
 			return errors.Join(stock.In(tx).Set("a", Stock{}), stock.In(tx).Set("b", Stock{}))
 		})
 	}
+	setMany := func(ctx context.Context) error { return stock.SetMany(ctx, map[string]Stock{"a": {}, "b": {}}) }
 	large := func(ctx context.Context) error {
 		return state.Of[string]("order-state").Set(ctx, "k", strings.Repeat("x", 5<<20))
 	}
@@ -201,9 +242,11 @@ func TestErrors(t *testing.T) {
 		"many, not declared":   {"as get", state.ErrNoStore, many, state.ErrNoStore, []string{"get 2 keys", "add `state:"}},
 		"update, not declared": {"as get", state.ErrNoStore, update, state.ErrNoStore, []string{`get "k"`, "add `state:"}},
 		"transaction":          {"as get", state.ErrNoStore, transact, state.ErrNoStore, []string{"get 2 keys", "add `state:"}},
+		"set many":             {"as get", state.ErrNoStore, setMany, state.ErrNoStore, []string{"transaction of 2 writes", "add `state:"}},
 		"unavailable":          {"an engine that is gone", state.ErrUnavailable, get, state.ErrUnavailable, []string{"see that the engine runs"}},
 		"conflict":             {"whoever was first", state.ErrConflict, set, state.ErrConflict, []string{"changed by another in the meantime"}},
 		"conflict, deleting":   {"whoever was first", state.ErrConflict, del, state.ErrConflict, nil},
+		"no SetMany":           {"some stores have no transactions", state.ErrUnsupported, setMany, state.ErrUnsupported, nil},
 		"no transactions":      {"some stores have none", state.ErrUnsupported, transact, state.ErrUnsupported, nil},
 		"too large":            {"the limit of the API", nil, large, state.ErrTooLarge, []string{`set "k"`, "larger than the limit"}},
 		"the store's":          {"what the store says is told", own, set, nil, []string{`state order-state: set "k"`, "own fault"}},
@@ -242,6 +285,8 @@ func TestMisuse(t *testing.T) {
 		"no etag to go":  {"an item that was not found has none", stock.Delete(ctx, "k", state.IfMatch("")), "IfMatch has no etag"},
 		"both":           {"a key cannot be both", stock.Set(ctx, "k", Stock{}, state.IfMissing(), state.IfMatch("1")), "exclude each other"},
 		"both, turned":   {"a key cannot be both", stock.Set(ctx, "k", Stock{}, state.IfMatch("1"), state.IfMissing()), "exclude each other"},
+		"no key of many": {"Dapr refuses an empty key", stock.SetMany(ctx, map[string]Stock{"a": {}, "": {}}), "the key is empty"},
+		"one for many":   {"an etag is one key's", stock.SetMany(ctx, map[string]Stock{"a": {}, "b": {}}, state.IfMatch("1")), "IfMatch is for one key"},
 		"no time":        {"0 would mean for ever", stock.Set(ctx, "k", Stock{}, state.TTL(0)), "a TTL must be positive"},
 		"no time, again": {"0 would mean for ever", stock.Update(ctx, "k", nil, state.TTL(-1)), "a TTL must be positive"},
 		"no JSON":        {"a value must be storable", state.Of[func()]("s").Set(ctx, "k", func() {}), "not JSON-able"},
