@@ -41,6 +41,29 @@ func ordersOn(t *testing.T, url string) {
 	}
 }
 
+// unbound waits until the server knows that no one subscribes to a consumer.
+func unbound(t *testing.T, url, stream, consumer string) {
+	t.Helper()
+	nc, err := nats.Connect(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := nc.JetStream(nats.Context(t.Context()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		info, err := js.ConsumerInfo(stream, consumer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !info.PushBound {
+			return
+		}
+	}
+}
+
 // TestStreamConsumersAreDurable: what comes while a consumer is away is there
 // when it is back, and what it has had does not come again.
 func TestStreamConsumersAreDurable(t *testing.T) {
@@ -61,6 +84,9 @@ func TestStreamConsumersAreDurable(t *testing.T) {
 	if err := consumer.Close(); err != nil {
 		t.Fatal(err)
 	}
+	// What the server still sends to where no one listens comes again after the
+	// ack wait, half a minute.
+	unbound(t, url, "ORDERS", durable("shop-a", "orders"))
 	publish(t, publisher, "orders", "2")
 	if got := <-other; got != "2" {
 		t.Errorf("the other consumer has %q", got)
