@@ -40,6 +40,7 @@ func NewBase(ctx context.Context, ref string, o Options) (*Base, error) {
 		return nil, nil
 	}
 	b := &Base{client: newClient(ctx, o)}
+	b.client.pulls = true
 	var err error
 	if b.ref, err = name.ParseReference(ref, b.client.parse...); err != nil {
 		if strings.Contains(ref, "@") && !strings.Contains(ref, "@sha256:") {

@@ -112,7 +112,7 @@ func TestBaseErrors(t *testing.T) {
 	cases := map[string]struct{ reason, ref, want string }{
 		"Form":     {"not a reference", "Not A Ref", "no reference of an image"},
 		"Password": {"a password is not shown", "ann:s3cret@host/base", "no reference of an image"},
-		"Absent":   {"the registry has none of that name", s.host() + "/absent:v1", "there is no such repository"},
+		"Absent":   {"the registry has none of that name", s.host() + "/absent:v1", "there is no such image"},
 	}
 	for label, tc := range cases {
 		t.Run(label, func(t *testing.T) {

@@ -53,17 +53,13 @@ func (c *client) explain(ctx context.Context, repo name.Repository, err error) e
 		login = "log in with: docker login; or name another registry with --to"
 	}
 	var answer *transport.Error
-	var unknown x509.UnknownAuthorityError
-	var invalid x509.CertificateInvalidError
-	var hostname x509.HostnameError
-	var verification *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
 	var dns *net.DNSError
 	switch { // certificates before answers: plain HTTP, where allowed, is tried after them
 	case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		e.Reason, e.hint = "it speaks plain HTTP, not HTTPS", "if that is what you want, say --insecure"
-	case errors.As(err, &unknown), errors.As(err, &invalid), errors.As(err, &hostname), errors.As(err, &verification):
-		e.Reason = "its certificate is not accepted: " + c.keys.clean(last(err).Error())
+	case certificate(err) != nil:
+		e.Reason = "its certificate is not accepted: " + c.keys.clean(certificate(err).Error())
 		e.hint = "add the certificate of its authority to those of this machine, or name a file of them in SSL_CERT_FILE"
 	case errors.As(err, &answer):
 		e.Status = answer.StatusCode
@@ -100,8 +96,16 @@ func (c *client) answered(e *RegistryError, answer *transport.Error, login strin
 		}
 		e.hint = login
 	case http.StatusForbidden:
+		if c.pulls {
+			e.Reason, e.hint = "you may not pull from there "+status, "ask for the right to, or "+login
+			break
+		}
 		e.Reason, e.hint = "you may not push there "+status, "ask for the right to push, or "+login
 	case http.StatusNotFound:
+		if c.pulls {
+			e.Reason, e.hint = "there is no such image "+status, "check repository and tag, or digest, of the base"
+			break
+		}
 		e.Reason, e.hint = "there is no such repository "+status, "create it there, or name another with --to or the function's image"
 	case http.StatusMethodNotAllowed:
 		e.Reason, e.hint = "it takes no images "+status, "name a registry that can be pushed to"
@@ -114,13 +118,19 @@ func (c *client) answered(e *RegistryError, answer *transport.Error, login strin
 	}
 }
 
-// last is the innermost error.
-func last(err error) error {
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil {
-			return err
-		}
-		err = inner
+// certificate is what is wrong with a certificate, if that is the error.
+func certificate(err error) error {
+	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return e.Err
 	}
+	if e, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return e
+	}
+	if e, ok := errors.AsType[x509.HostnameError](err); ok {
+		return e
+	}
+	if e, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
+		return e
+	}
+	return nil
 }

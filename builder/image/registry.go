@@ -20,6 +20,8 @@ type client struct {
 	// parse has how strictly and with which scheme references are read.
 	parse []name.Option
 	keys  *keychain
+	// pulls says that it fetches, for messages.
+	pulls bool
 }
 
 func newClient(ctx context.Context, o Options) *client {
