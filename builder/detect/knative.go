@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"fmt"
 	"go/ast"
 	"go/token"
@@ -61,7 +62,12 @@ func (p *pkg) miss(fn *function, name string, s signature, reason string, accept
 		found += "[…]"
 		reason = name + " has type parameters, and a handler is called without"
 	}
-	return &Error{Pos: p.at(fn.Pos()), Reason: reason, Found: found + s.String(), Nearest: "func " + name + near.String(), distance: d}
+	e := &Error{Pos: p.at(fn.Pos()), Reason: reason, Found: found + s.String(), Nearest: "func " + name + near.String(), distance: d}
+	if e.Found == e.Nearest {
+		// Types of the same name, of different packages.
+		e.Found, e.Nearest = found+s.long(), "func "+name+near.long()
+	}
+	return e
 }
 
 // instance judges the constructor and what it returns.
@@ -79,6 +85,7 @@ func (p *pkg) instance(fn *function) ([]Handler, []*Error) {
 	case len(s.results) != 1:
 		return wrong("New returns one value, the handler")
 	}
+	p.seen = map[string]bool{}
 	m, err := p.methodsOf(fn.file, fn.Type.Results.List[0].Type, 0)
 	if err != "" {
 		return wrong("what New returns " + err)
@@ -178,6 +185,10 @@ func (p *pkg) namedMethods(t *ast.Ident, depth int) (map[string]*method, string)
 		return nil, "is no type of this package"
 	}
 	m := map[string]*method{}
+	if p.seen[t.Name] {
+		return m, "" // they are there
+	}
+	p.seen[t.Name] = true
 	under := spec.Type
 	switch under.(type) {
 	case *ast.InterfaceType, *ast.StructType:
@@ -251,6 +262,9 @@ func (p *pkg) promoted(f *file, t *ast.StructType, depth int) (map[string]*metho
 // almostKnative looks for a handler whose name or place is wrong.
 func (p *pkg) almostKnative() (faults []*Error) {
 	for name, fn := range p.funcs {
+		if p.registers[name] {
+			continue
+		}
 		s := p.signature(fn.file, fn.Type)
 		exported := ast.IsExported(name)
 		switch form := formOf(s); {
@@ -279,9 +293,9 @@ func (p *pkg) almostKnative() (faults []*Error) {
 	return faults
 }
 
-func byPosition(a, b *Error) int {
-	if c := strings.Compare(a.Pos.Filename, b.Pos.Filename); c != 0 {
-		return c
-	}
-	return a.Pos.Offset - b.Pos.Offset
+func byPosition(a, b *Error) int { return before(a.Pos, b.Pos) }
+
+// before compares positions.
+func before(a, b token.Position) int {
+	return cmp.Or(strings.Compare(a.Filename, b.Filename), a.Offset-b.Offset)
 }

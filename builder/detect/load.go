@@ -29,6 +29,10 @@ type pkg struct {
 	methods map[string]map[string]*function
 	// registers are the functions that are given to a framework.
 	registers map[string]bool
+	// seen are the types whose methods have been looked at, and steps counts
+	// the types read, for one question: types may go in circles.
+	seen  map[string]bool
+	steps int
 }
 
 // file is one file, with what its imports are called.
@@ -64,6 +68,9 @@ func load(dir string, opts Options) (*pkg, error) {
 		ctx.GOARCH = opts.GOARCH
 	}
 	bp, err := ctx.ImportDir(dir, 0)
+	if err == nil && len(bp.GoFiles)+len(bp.CgoFiles) == 0 {
+		err = &build.NoGoError{Dir: dir} // there are tests
+	}
 	if err := p.unreadable(bp, err); err != nil {
 		return nil, err
 	}

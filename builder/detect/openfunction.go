@@ -33,7 +33,7 @@ func (p *pkg) openFunctions() (found []Handler, faults []*Error) {
 			Signature: "func " + name + s.String(), Pos: p.at(fn.Pos()),
 			Why: fmt.Sprintf("%s takes an ofctx.Context and bytes, and returns an ofctx.Out", name)})
 	}
-	slices.SortFunc(found, func(a, b Handler) int { return strings.Compare(a.Symbol, b.Symbol) })
+	slices.SortFunc(found, func(a, b Handler) int { return before(a.Pos, b.Pos) })
 	slices.SortFunc(faults, byPosition)
 	return found, faults
 }

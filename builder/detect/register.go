@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"cmp"
 	"fmt"
 	"go/ast"
 	"go/token"
@@ -40,8 +39,8 @@ var registrations = map[string]registration{
 	ofFunctions + ".OpenFunction": {kind: OpenFunction, form: Context, handler: 1, accepted: []signature{contextForm}},
 }
 
-// site is a call that registers a handler, and the function that makes it;
-// within is empty where a package variable is initialised.
+// site is a call that registers a handler, and the function that makes it,
+// which is init where a package variable is initialised.
 type site struct {
 	call   *ast.CallExpr
 	file   *file
@@ -60,8 +59,9 @@ func (p *pkg) registered() (found []Handler, faults []*Error) {
 		if len(s.call.Args) <= s.is.handler {
 			continue // the compiler says it better
 		}
-		if s.within != "" && !live[s.within] {
-			faults = append(faults, &Error{Pos: p.at(s.call.Pos()), distance: 2,
+		if !live[s.within] {
+			p.given(s)
+			faults = append(faults, &Error{Pos: p.at(s.call.Pos()), distance: -1,
 				Reason: fmt.Sprintf("%s is called in %s, which nothing calls when the package is initialised: call it in func init", s.named, s.within)})
 			continue
 		}
@@ -73,10 +73,18 @@ func (p *pkg) registered() (found []Handler, faults []*Error) {
 		}
 		found = append(found, h)
 	}
-	slices.SortStableFunc(found, func(a, b Handler) int {
-		return cmp.Or(cmp.Compare(a.Pos.Filename, b.Pos.Filename), cmp.Compare(a.Pos.Offset, b.Pos.Offset))
-	})
+	slices.SortStableFunc(found, func(a, b Handler) int { return before(a.Pos, b.Pos) })
 	return found, faults
+}
+
+// given notes the function that a registration is given.
+func (p *pkg) given(s site) (*function, string) {
+	id, ok := s.call.Args[s.is.handler].(*ast.Ident)
+	if !ok || p.funcs[id.Name] == nil {
+		return nil, ""
+	}
+	p.registers[id.Name] = true
+	return p.funcs[id.Name], id.Name
 }
 
 // registrationAt judges one registration.
@@ -91,18 +99,13 @@ func (p *pkg) registrationAt(s site) (Handler, *Error) {
 	h.Why = fmt.Sprintf("package %s calls %s when it is initialised", p.name, s.named)
 	arg := s.call.Args[s.is.handler]
 	got, known := signature{}, false
-	switch a := arg.(type) {
-	case *ast.FuncLit:
-		got, known = p.signature(s.file, a.Type), true
-	case *ast.Ident:
-		if fn := p.funcs[a.Name]; fn != nil {
-			h.Symbol = a.Name
-			p.registers[a.Name] = true
-			got, known = p.signature(fn.file, fn.Type), true
-			if fn.Type.TypeParams != nil {
-				known = false // the compiler knows what for
-			}
-		}
+	if lit, ok := arg.(*ast.FuncLit); ok {
+		got, known = p.signature(s.file, lit.Type), true
+	}
+	if fn, name := p.given(s); fn != nil {
+		h.Symbol = name
+		// What type parameters stand for, the compiler knows.
+		got, known = p.signature(fn.file, fn.Type), fn.Type.TypeParams == nil
 	}
 	if !known {
 		return h, nil

@@ -50,6 +50,12 @@ func (s signature) equal(o signature) bool {
 
 // signature reads a function's type.
 func (p *pkg) signature(f *file, t *ast.FuncType) signature {
+	p.steps = 0
+	return p.within(f, t)
+}
+
+// within is the signature of a function's type within another.
+func (p *pkg) within(f *file, t *ast.FuncType) signature {
 	return signature{p.list(f, t.Params), p.list(f, t.Results)}
 }
 
@@ -67,12 +73,16 @@ func (p *pkg) list(f *file, fields *ast.FieldList) []string {
 	return all
 }
 
-// maxDepth bounds chains of aliases, which may be circles.
-const maxDepth = 20
+// maxDepth and maxSteps bound what is read for one signature: aliases may go in
+// circles.
+const (
+	maxDepth = 20
+	maxSteps = 500
+)
 
 // typeOf names a type.
 func (p *pkg) typeOf(f *file, e ast.Expr, depth int) string {
-	if depth > maxDepth {
+	if p.steps++; depth > maxDepth || p.steps > maxSteps {
 		return "?"
 	}
 	next := func(e ast.Expr) string { return p.typeOf(f, e, depth+1) }
@@ -100,7 +110,7 @@ func (p *pkg) typeOf(f *file, e ast.Expr, depth int) string {
 	case *ast.ChanType:
 		return "chan " + next(t.Value)
 	case *ast.FuncType:
-		return "func" + p.signature(f, t).String()
+		return "func" + p.within(f, t).String()
 	case *ast.IndexExpr:
 		return next(t.X) + "[" + next(t.Index) + "]"
 	case *ast.IndexListExpr:
@@ -121,12 +131,18 @@ func (p *pkg) typeOf(f *file, e ast.Expr, depth int) string {
 	return "?"
 }
 
+// predeclared are the types of handlers that a package can hide.
+var predeclared = map[string]bool{"error": true, "byte": true, "uint8": true, "string": true, "bool": true, "any": true}
+
 // ident names what a name stands for: a type of the package, one of a dot
 // import, or a predeclared one.
 func (p *pkg) ident(f *file, name string, depth int) string {
 	if spec, ok := p.types[name]; ok {
 		if spec.Assign.IsValid() {
 			return p.typeOf(spec.file, spec.Type, depth+1)
+		}
+		if predeclared[name] {
+			return p.name + "." + name // not what everyone takes it for
 		}
 		return name
 	}
@@ -159,21 +175,26 @@ func short(t string) string {
 	return directories.ReplaceAllString(strings.ReplaceAll(t, ofctx+".", "ofctx."), "")
 }
 
-func (s signature) String() string {
-	shorts := func(types []string) string {
+func (s signature) String() string { return s.write(short) }
+
+// long names types by import path.
+func (s signature) long() string { return s.write(func(t string) string { return t }) }
+
+func (s signature) write(name func(string) string) string {
+	list := func(types []string) string {
 		all := make([]string, len(types))
 		for i, t := range types {
-			all[i] = short(t)
+			all[i] = name(t)
 		}
 		return strings.Join(all, ", ")
 	}
-	out := "(" + shorts(s.params) + ")"
+	out := "(" + list(s.params) + ")"
 	switch len(s.results) {
 	case 0:
 	case 1:
-		out += " " + shorts(s.results)
+		out += " " + list(s.results)
 	default:
-		out += " (" + shorts(s.results) + ")"
+		out += " (" + list(s.results) + ")"
 	}
 	return out
 }
@@ -186,6 +207,9 @@ func (s signature) distance(o signature) int {
 
 // edits is Levenshtein's distance of two lists.
 func edits(a, b []string) int {
+	if !slices.Equal(a, b) && slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b))) {
+		return 1 // in another order
+	}
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = 2 * j
