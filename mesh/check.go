@@ -23,7 +23,7 @@ func (c *compiler) check() {
 		for i, t := range f.Triggers {
 			c.checkTrigger(fmt.Sprintf("%s.triggers[%d]", path, i), t)
 		}
-		if len(f.In) == 0 && len(f.Triggers) == 0 && f.Name != "" {
+		if f.Name != "" && !c.mayBeCalled(f) {
 			c.problems.warnf(path, "nothing calls %s", f.Name).Hint = "give it a trigger or a connection that leads to it"
 		}
 	}
@@ -38,6 +38,14 @@ func (c *compiler) check() {
 		}
 	}
 	c.checkCycles()
+}
+
+// mayBeCalled says whether anything may call f: a trigger, a link, the code of
+// another function; or topics and input bindings, of which only f itself may
+// know, if it sees a component that may have them.
+func (c *compiler) mayBeCalled(f *Function) bool {
+	return len(f.In) > 0 || len(f.Triggers) > 0 || len(f.PubSubs) > 0 || len(f.Bindings) > 0 ||
+		slices.ContainsFunc(c.plan.Functions, func(from *Function) bool { return from != f && c.plan.MayCall(from, f) })
 }
 
 // checkComponents reports what functions and the mesh name that no component
