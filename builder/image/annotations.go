@@ -3,6 +3,7 @@ package image
 import (
 	"context"
 	"net/url"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -37,6 +38,8 @@ func OriginOf(ctx context.Context, dir string, except ...string) Origin {
 	git := func(args ...string) (string, bool) {
 		cmd := exec.CommandContext(ctx, "git", args...)
 		cmd.Dir = dir
+		// Nothing is written for it, so that it is in nobody's way.
+		cmd.Env = append(os.Environ(), "GIT_OPTIONAL_LOCKS=0")
 		out, err := cmd.Output()
 		return strings.TrimSpace(string(out)), err == nil
 	}
@@ -45,7 +48,7 @@ func OriginOf(ctx context.Context, dir string, except ...string) Origin {
 	if o.Revision, ok = git("rev-parse", "--verify", "HEAD"); !ok {
 		return Origin{}
 	}
-	status := []string{"status", "--porcelain", "--untracked-files=all", "--", "."}
+	status := []string{"status", "--porcelain", "--untracked-files=normal", "--", "."}
 	for _, path := range except {
 		if rel, err := filepath.Rel(dir, path); err == nil && path != "" && rel != "." && filepath.IsLocal(rel) {
 			status = append(status, ":(exclude,literal)"+filepath.ToSlash(rel))
