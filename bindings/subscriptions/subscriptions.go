@@ -19,7 +19,8 @@ type Functions interface {
 	// Do sends a request to f: method, path, query, headers and body count, the
 	// host does not. The call takes no longer than f's timeout, from the wait
 	// for a replica to the end of the answer, unless f is being debugged. The
-	// caller closes the answer's body, which frees the place on the replica. A
+	// caller closes the answer's body, which frees the place on the replica. What f
+	// emitted is durable when there is an answer, and no part of it. A
 	// *delivery.UnavailableError says that the function has no replica and none
 	// will start without a change.
 	Do(f *mesh.Function, r *http.Request) (*http.Response, error)
