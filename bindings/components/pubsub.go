@@ -100,7 +100,17 @@ func (p *PubSub) hold(ctx context.Context, name string) (*consumer, error) {
 	c.used++
 	p.mu.Unlock()
 	if !ok {
-		c.part, c.err = p.instance.connect(ctx, name)
+		// Others may wait for the same one: it does not end with this caller's
+		// context, but with the component's initTimeout.
+		c.part, c.err = p.instance.connect(context.WithoutCancel(ctx), name)
+		if c.err != nil {
+			// Whoever comes next tries again.
+			p.mu.Lock()
+			if p.consumers[name] == c {
+				delete(p.consumers, name)
+			}
+			p.mu.Unlock()
+		}
 		close(c.opened)
 	} else {
 		select {

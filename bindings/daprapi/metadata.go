@@ -26,6 +26,10 @@ type labels struct {
 func (l *labels) set(key, value string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if len(key)+len(value) > maxLabel {
+		return universal(codes.ResourceExhausted, http.StatusInsufficientStorage, errorcodes.CommonGeneric,
+			fmt.Sprintf("the label is not kept: it has %d bytes with its value, and %d are the limit", len(key)+len(value), maxLabel))
+	}
 	if _, known := l.m[key]; !known && len(l.m) >= maxLabels {
 		return universal(codes.ResourceExhausted, http.StatusInsufficientStorage, errorcodes.CommonGeneric,
 			fmt.Sprintf("the label %s is not kept: a function has at most %d", key, maxLabels))
@@ -49,8 +53,12 @@ func (l *labels) all() map[string]string {
 // labelVersion is the label under which daprd tells its version.
 const labelVersion = "daprRuntimeVersion"
 
-// maxLabels bounds what one function may have the engine keep.
-const maxLabels = 1000
+// maxLabels bounds what one function may have the engine keep, and maxLabel
+// each with its value, in bytes.
+const (
+	maxLabels = 1000
+	maxLabel  = 4 << 10
+)
 
 // visibleInfos describes the components that a function sees.
 func (c *caller) visibleInfos(all []components.Info) []components.Info {

@@ -23,6 +23,7 @@ func (a *app) envCmd() *cobra.Command {
 		Long: `Print the environment that a function of the running mesh is given: the
 variables of the mesh file with their references resolved, where to send events,
 and where the Dapr API is with the function's own token. Secrets are among them.
+PORT and K_REVISION are not: they are each process's own.
 
 With url: in the mesh, or under a debugger of your own, a function runs outside
 the engine and still needs these.`,

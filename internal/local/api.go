@@ -120,6 +120,7 @@ func (e *engine) apiEnvironment(w http.ResponseWriter, r *http.Request) error {
 	}
 	env := adminapi.Environment{
 		contract.EnvSink: e.sinkURL(f), contract.EnvTarget: f.Name, contract.EnvService: f.Service,
+		contract.EnvConfiguration: f.Service, contract.EnvTimeout: f.Timeout.String(),
 	}
 	for _, kv := range list {
 		name, value, _ := strings.Cut(kv, "=")

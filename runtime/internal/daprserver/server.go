@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	commonv1 "github.com/dapr/dapr/pkg/proto/common/v1"
@@ -56,6 +57,9 @@ func fault(err error, notFound, otherwise codes.Code, missing, text string) erro
 	}
 	if s := status.FromContextError(e.Err); s.Code() != codes.Unknown {
 		return s.Err()
+	}
+	if e.Err == nil {
+		return status.Error(otherwise, strings.TrimSuffix(text, ": "))
 	}
 	return status.Error(otherwise, text+e.Err.Error())
 }
