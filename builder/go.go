@@ -49,7 +49,7 @@ func (g *Go) Build(ctx context.Context, reqs ...Request) []Result {
 			}
 		}
 		g.report(Event{Function: req.Function, State: StateBuilding})
-		if err := t.host(); err != nil {
+		if err := t.host(root); err != nil {
 			results[i].Inputs = t.sources()
 			g.finish(&results[i], started, err)
 			continue

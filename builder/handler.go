@@ -18,7 +18,7 @@ import (
 const scaffoldDir = ".scaffold"
 
 // host writes the main of a handler package. A program has its own.
-func (t *target) host() error {
+func (t *target) host(root string) error {
 	h, err := detect.Detect(t.dir, t.reading())
 	if e, ok := errors.AsType[*detect.Error](err); ok {
 		if e.Unread {
@@ -37,7 +37,7 @@ func (t *target) host() error {
 		Dir: dir, Source: t.dir, Module: t.module, Function: t.req.Function, Handler: h, Env: t.env, Gcflags: t.gcflags(),
 	})
 	if err != nil {
-		return fmt.Errorf("function %s (%s): %w", t.req.Function, t.shown, err)
+		return t.compileError(strings.Split(err.Error(), "\n"), root)
 	}
 	t.scaffold = *build
 	return nil
@@ -90,13 +90,11 @@ func (t *target) main() string {
 	return t.dir
 }
 
-// written says whether a directory is part of the scaffold.
-func (t *target) written(dir string) bool {
-	if t.scaffold.Package == "" {
-		return false
-	}
-	return dir == t.scaffold.Package ||
-		strings.HasPrefix(dir, filepath.Join(resolved(t.req.Output), scaffoldDir)+string(os.PathSeparator))
+// laid says whether a directory is one that only the build sees.
+func (t *target) laid(dir string) bool {
+	return slices.ContainsFunc(t.scaffold.Laid, func(d string) bool {
+		return dir == d || strings.HasPrefix(dir, d+string(os.PathSeparator))
+	})
 }
 
 // sources are the inputs of a package that holds no handler yet.

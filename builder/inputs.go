@@ -59,7 +59,7 @@ func (l listing) inputs(t *target) Inputs {
 	modules := []string{t.module}
 	for _, path := range l.deps(t) {
 		p := l.byPath[path]
-		if p == nil || p.Standard || p.Dir == "" || p.Module.fixed() || t.written(p.Dir) {
+		if p == nil || p.Standard || p.Dir == "" || p.Module.fixed() || t.laid(p.Dir) {
 			continue
 		}
 		in.Packages = append(in.Packages, p.Dir)
@@ -85,6 +85,9 @@ func (l listing) inputs(t *target) Inputs {
 		}
 	}
 	for _, m := range modules {
+		if t.laid(m) {
+			continue
+		}
 		in.Files = append(in.Files, filepath.Join(m, "go.mod"), filepath.Join(m, "go.sum"))
 	}
 	in.Files = append(in.Files, filepath.Join(t.module, "vendor", "modules.txt"))

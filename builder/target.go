@@ -86,7 +86,11 @@ func (t *target) settle() {
 		}
 		t.env = append(t.env, cgo)
 	}
-	goflags, _ := lookup(env, "GOFLAGS")
+	goflags, ok := lookup(env, "GOFLAGS")
+	if !ok {
+		goflags, _ = lookup(strings.Split(string(settings(env)), "\n"), "GOFLAGS")
+		t.env = append(t.env, "GOFLAGS="+goflags)
+	}
 	// The state of the repository is no input of the code, and asking for it
 	// takes as long as a link.
 	t.flags = []string{"-buildvcs=false"}

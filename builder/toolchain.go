@@ -50,17 +50,23 @@ func (t *toolchain) key(flags, env []string) string {
 	}
 	slices.Sort(vars)
 	fmt.Fprintf(h, "%q\n", vars)
-	// What `go env -w` has set.
+	h.Write(settings(env))
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// settings are what `go env -w` has set.
+func settings(env []string) []byte {
 	file, ok := lookup(env, "GOENV")
 	if !ok {
 		if dir, err := os.UserConfigDir(); err == nil {
 			file = filepath.Join(dir, "go", "env")
 		}
 	}
-	if settings, err := os.ReadFile(file); err == nil {
-		h.Write(settings)
+	set, err := os.ReadFile(file)
+	if err != nil {
+		return nil // nothing is set
 	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
+	return set
 }
 
 // toolVars are the beginnings of the names of variables that change what the

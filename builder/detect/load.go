@@ -71,10 +71,10 @@ func load(dir string, opts Options) (*pkg, error) {
 	if err == nil && len(bp.GoFiles)+len(bp.CgoFiles) == 0 {
 		err = &build.NoGoError{Dir: dir} // there are tests
 	}
+	p.name = bp.Name
 	if err := p.unreadable(bp, err); err != nil {
 		return nil, err
 	}
-	p.name = bp.Name
 	for _, name := range append(bp.GoFiles, bp.CgoFiles...) {
 		f, err := parser.ParseFile(p.fset, filepath.Join(dir, name), nil, parser.SkipObjectResolution)
 		if err != nil {
@@ -98,7 +98,7 @@ func (p *pkg) unreadable(bp *build.Package, err error) error {
 		case len(bp.TestGoFiles)+len(bp.XTestGoFiles) > 0:
 			reason = "there are only test files in it"
 		}
-		return &Error{Pos: token.Position{Filename: p.shown}, Reason: reason, Unread: true}
+		return &Error{Pos: token.Position{Filename: p.shown}, Reason: reason}
 	case *build.MultiplePackageError:
 		return &Error{Pos: token.Position{Filename: p.file(e.Files[1])}, Unread: true,
 			Reason: fmt.Sprintf("it is package %s, and %s is package %s: one directory holds one package", e.Packages[1], p.file(e.Files[0]), e.Packages[0])}
@@ -116,7 +116,8 @@ func (p *pkg) syntax(err error) error {
 	if !errors.As(err, &list) || len(list) == 0 {
 		return err
 	}
-	e := &Error{Pos: list[0].Pos, Reason: "syntax error: " + list[0].Msg, Unread: true}
+	// Of a program the compiler says more.
+	e := &Error{Pos: list[0].Pos, Reason: "syntax error: " + list[0].Msg, Unread: p.name == "main"}
 	e.Pos.Filename = p.file(list[0].Pos.Filename)
 	return e
 }

@@ -46,6 +46,8 @@ type mod struct {
 	own bool
 	// inputs are files that it is made of.
 	inputs []string
+	// runtime is where the runtime's source is laid; empty if it is not.
+	runtime string
 	// laid are files that the overlay supplies.
 	laid map[string][]byte
 }
@@ -136,26 +138,20 @@ func (m *mod) godebug(set []*modfile.Godebug, version string) error {
 }
 
 // settle adds what hosts the handler. It returns the packages that this needs.
-func (m *mod) settle(files map[string][]byte) (packages []string, err error) {
+func (m *mod) settle() (packages []string, err error) {
 	packages = []string{weftModule + "/runtime/fn"}
 	if !m.own {
 		if err := m.file.AddRequire(weftModule, noVersion); err != nil {
 			return nil, err
 		}
-		for _, r := range slices.Clone(m.file.Replace) {
-			if r.Old.Path == weftModule {
-				if err := m.file.DropReplace(r.Old.Path, r.Old.Version); err != nil {
-					return nil, err
-				}
-			}
-		}
-		if err := m.file.AddReplace(weftModule, "", filepath.Join(m.req.Dir, "weft"), ""); err != nil {
+		// The directory is the module's, as what a replace line names is
+		// written into the program, which should be the same wherever it is
+		// built.
+		m.runtime = beside(m.req.Module, "weftruntime", "")
+		if err := m.replace(weftModule, "", m.runtime); err != nil {
 			return nil, err
 		}
-		if files[filepath.Join("weft", "go.mod")], err = modules.ReadFile("modules/weft/go.mod.txt"); err != nil {
-			return nil, err
-		}
-		if err := runtimeFiles(files); err != nil {
+		if err := m.layRuntime(); err != nil {
 			return nil, err
 		}
 	}
@@ -249,7 +245,19 @@ func (m *mod) replace(path, version, dir string) error {
 			}
 		}
 	}
-	return m.file.AddReplace(path, version, dir, "")
+	return m.file.AddReplace(path, version, m.relative(dir), "")
+}
+
+// relative is a directory as a replace line names it.
+func (m *mod) relative(dir string) string {
+	rel, err := filepath.Rel(m.req.Module, dir)
+	if err != nil {
+		return dir
+	}
+	if rel = filepath.ToSlash(rel); !strings.HasPrefix(rel, "../") {
+		rel = "./" + rel
+	}
+	return rel
 }
 
 // flags are of the go command.
@@ -258,7 +266,10 @@ func (m *mod) flags() []string {
 	if goflags(lookup(m.req.Env, "GOFLAGS")).value("mod") == "mod" {
 		return append(flags, "-mod=mod")
 	}
-	return append(flags, "-mod=readonly")
+	if _, err := os.Stat(filepath.Join(m.req.Module, "vendor")); err == nil {
+		return append(flags, "-mod=readonly")
+	}
+	return flags // which is what the go command does, with better words
 }
 
 // sums are the lines of go.sum files.
@@ -288,14 +299,19 @@ func (s sums) bytes() []byte {
 	return []byte(strings.Join(slices.Sorted(maps.Keys(s)), "\n") + "\n")
 }
 
-// runtimeFiles adds the runtime's source, without tests.
-func runtimeFiles(files map[string][]byte) error {
+// layRuntime lays the runtime's source, without tests, beside the handler's.
+func (m *mod) layRuntime() error {
+	goMod, err := modules.ReadFile("modules/weft/go.mod.txt")
+	if err != nil {
+		return err
+	}
+	m.laid[filepath.Join(m.runtime, "go.mod")] = goMod
 	return fs.WalkDir(weft.Runtime, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return err
 		}
 		content, err := weft.Runtime.ReadFile(path)
-		files[filepath.Join("weft", filepath.FromSlash(path))] = content
+		m.laid[filepath.Join(m.runtime, filepath.FromSlash(path))] = content
 		return err
 	})
 }

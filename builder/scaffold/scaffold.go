@@ -39,6 +39,8 @@ type Request struct {
 type Build struct {
 	// Package is the directory of the main package; only the overlay has it.
 	Package string
+	// Laid are the directories that only the overlay has, Package among them.
+	Laid []string
 	// Flags come before other flags of go build and go list, CompileFlags only
 	// before those of go build, Env after the variables of Request.Env.
 	Flags, CompileFlags, Env []string
@@ -70,7 +72,7 @@ func Write(req Request) (*Build, error) {
 		return nil, err
 	}
 	files := map[string][]byte{}
-	packages, err := m.settle(files)
+	packages, err := m.settle()
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +110,10 @@ func Write(req Request) (*Build, error) {
 			return nil, fmt.Errorf("write the scaffold of %s: %w", req.Function, err)
 		}
 	}
-	b.Files = m.inputs
+	b.Files, b.Laid = m.inputs, []string{b.Package}
+	if m.runtime != "" {
+		b.Laid = append(b.Laid, m.runtime)
+	}
 	b.Flags = append(m.flags(), "-overlay="+filepath.Join(req.Dir, "overlay.json"))
 	b.Env = []string{"GOWORK=off", "GOFLAGS=" + goflags(lookup(req.Env, "GOFLAGS")).without("mod", "modfile", "overlay")}
 	if goVersion(m.file) != m.language {

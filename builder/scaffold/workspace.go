@@ -56,7 +56,7 @@ func (m *mod) workspace(path string) error {
 	for _, r := range work.Replace {
 		target := r.New.Path
 		if r.New.Version == "" {
-			target = absolute(dir, target)
+			target = m.relative(absolute(dir, target))
 		}
 		if err := m.file.AddReplace(r.Old.Path, r.Old.Version, target, r.New.Version); err != nil {
 			return err
@@ -98,7 +98,7 @@ func (m *mod) use(dir string) error {
 	for _, r := range theirs.Replace {
 		target := r.New.Path
 		if r.New.Version == "" {
-			target = absolute(dir, target)
+			target = m.relative(absolute(dir, target))
 		}
 		if err := m.file.AddReplace(r.Old.Path, r.Old.Version, target, r.New.Version); err != nil {
 			return err
