@@ -48,9 +48,9 @@ func TestBooks(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			p := &proof{box: tc.mailed, sent: []string{"a", "b"}, dead: tc.dead, senders: tc.senders}
-			stock := shop.Stock{Available: shop.OpeningStock(article) - tc.gone, Held: make(map[string]int)}
+			stock := shop.Stock{Available: shop.OpeningStock(article) - tc.gone, Held: make(map[string]shop.Hold)}
 			for _, id := range tc.held {
-				stock.Held[id] = 1
+				stock.Held[id] = shop.Hold{Pieces: 1}
 			}
 			b := effects.Books{Orders: make(map[string]shop.Decision), Stock: map[string]shop.Stock{article: stock}}
 			for _, id := range tc.filed {

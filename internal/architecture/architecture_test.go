@@ -63,6 +63,7 @@ var banned = []struct {
 	{"runtime/fn", "github.com/nats-io", "a hello function is a small binary"},
 	{"runtime", module + "/mesh", "a function does not know the mesh it is in"},
 	{"runtime", module + "/api", "a function does not know the mesh it is in"},
+	{"samples/order-processing/functions/ingest-order", "google.golang.org/grpc", "it calls no component: its binary stays small and starts at once"},
 	{"mesh", "net/http/httptest", "test code stays in tests"},
 	{"api", module + "/mesh", "the types stand alone"},
 	{"api", "github.com/nats-io", "the types stand alone"},

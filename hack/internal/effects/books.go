@@ -107,12 +107,12 @@ func (b Books) Balance(opening map[string]int) (stranded []string, err error) {
 			s.Available = before
 		}
 		held := 0
-		for id, pieces := range s.Held {
+		for id, h := range s.Held {
 			d, filed := b.Orders[id]
-			if filed && d.Valid {
+			if filed && d.Sells(h) {
 				continue // counted as sold
 			}
-			if held += pieces; !filed {
+			if held += h.Pieces; !filed {
 				stranded = append(stranded, id)
 			}
 		}

@@ -17,6 +17,8 @@ func TestBalance(t *testing.T) {
 	rejected := func(id string) shop.Decision {
 		return shop.Decision{OrderID: id, Checks: []shop.StockCheck{{SKU: "tea", Requested: 1}}}
 	}
+	hold := map[string]shop.Hold{"a": {Pieces: 1}}
+	late := map[string]shop.Hold{"a": {Pieces: 1, Try: "late"}}
 	tests := map[string]struct {
 		reason   string
 		orders   []shop.Decision
@@ -24,14 +26,16 @@ func TestBalance(t *testing.T) {
 		stranded []string
 		want     string // part of the error, "" for none
 	}{
-		"even":            {"one piece each", []shop.Decision{confirmed("a"), confirmed("b"), rejected("c")}, shop.Stock{Available: 8}, nil, ""},
-		"remembered":      {"the stock need not have forgotten", []shop.Decision{confirmed("a")}, shop.Stock{Available: 9, Held: map[string]int{"a": 1}}, nil, ""},
-		"not yet back":    {"another has rejected it", []shop.Decision{rejected("a")}, shop.Stock{Available: 9, Held: map[string]int{"a": 1}}, nil, ""},
-		"never filed":     {"its decision failed for good", nil, shop.Stock{Available: 9, Held: map[string]int{"a": 1}}, []string{"a"}, ""},
-		"taken twice":     {"one order, two pieces", []shop.Decision{confirmed("a")}, shop.Stock{Available: 8}, nil, "2 pieces are gone, 1 are sold"},
-		"never taken":     {"promised, not reserved", []shop.Decision{confirmed("a")}, shop.Stock{Available: 10}, nil, "0 pieces are gone, 1 are sold"},
-		"taken and held":  {"one order, two pieces", []shop.Decision{confirmed("a")}, shop.Stock{Available: 8, Held: map[string]int{"a": 1}}, nil, "2 pieces are gone, 1 are sold"},
-		"another's paper": {"filed under a wrong key", []shop.Decision{{OrderID: ""}}, shop.Stock{Available: 10}, nil, "is about order"},
+		"even":             {"one piece each", []shop.Decision{confirmed("a"), confirmed("b"), rejected("c")}, shop.Stock{Available: 8}, nil, ""},
+		"remembered":       {"the stock need not have forgotten", []shop.Decision{confirmed("a")}, shop.Stock{Available: 9, Held: hold}, nil, ""},
+		"not yet back":     {"another has rejected it", []shop.Decision{rejected("a")}, shop.Stock{Available: 9, Held: hold}, nil, ""},
+		"came too late":    {"by a try whose decision is not the one that is filed", []shop.Decision{confirmed("a")}, shop.Stock{Available: 8, Held: late}, nil, ""},
+		"sold for nothing": {"only such a try holds pieces", []shop.Decision{confirmed("a")}, shop.Stock{Available: 9, Held: late}, nil, "1 pieces are gone, 1 are sold and 1 held"},
+		"never filed":      {"its decision failed for good", nil, shop.Stock{Available: 9, Held: hold}, []string{"a"}, ""},
+		"taken twice":      {"one order, two pieces", []shop.Decision{confirmed("a")}, shop.Stock{Available: 8}, nil, "2 pieces are gone, 1 are sold"},
+		"never taken":      {"promised, not reserved", []shop.Decision{confirmed("a")}, shop.Stock{Available: 10}, nil, "0 pieces are gone, 1 are sold"},
+		"taken and held":   {"one order, two pieces", []shop.Decision{confirmed("a")}, shop.Stock{Available: 8, Held: hold}, nil, "2 pieces are gone, 1 are sold"},
+		"another's paper":  {"filed under a wrong key", []shop.Decision{{OrderID: ""}}, shop.Stock{Available: 10}, nil, "is about order"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -1,5 +1,6 @@
 // Package shop is what the functions of the order sample work on: orders, the
-// stock, the customers and the mail to them.
+// stock, the customers and the mail to them. It knows the rules and calls no
+// one: package counter decides orders by them, and package post sends the mail.
 //
 // All of it is kept in the state store order-state, one key each:
 //
@@ -42,11 +43,17 @@ const (
 	MailServer = "email"
 )
 
-// The keys of the state store.
-func orderKey(id string) string    { return "order/" + id }
-func stockKey(sku string) string   { return "stock/" + sku }
-func customerKey(id string) string { return "customer/" + id }
-func mailKey(id string) string     { return "mail/" + id }
+// OrderKey is where the decision on an order is filed.
+func OrderKey(id string) string { return "order/" + id }
+
+// StockKey is where the Stock of an article is.
+func StockKey(sku string) string { return "stock/" + sku }
+
+// CustomerKey is where a Customer is.
+func CustomerKey(id string) string { return "customer/" + id }
+
+// MailKey is where the Mail is noted that has been sent about an order.
+func MailKey(id string) string { return "mail/" + id }
 
 // Item is one line of an order.
 type Item struct {
@@ -89,7 +96,8 @@ func (o Order) Check() error {
 	return nil
 }
 
-// CheckID says what is wrong with an order's id; nil if nothing is.
+// CheckID says what is wrong with the id of an order or a customer; nil if
+// nothing is.
 func CheckID(id string) error {
 	if id == "" {
 		return errors.New("missing")
@@ -118,6 +126,9 @@ type Decision struct {
 	Reason     string       `json:"reason,omitempty"`
 	Checks     []StockCheck `json:"inventoryChecks,omitempty"`
 	Timestamp  time.Time    `json:"timestamp"`
+	// Try names the pieces in stock that a confirmed order has: those that were
+	// set aside by this try.
+	Try string `json:"try,omitempty"`
 }
 
 // StockCheck is the look at the stock for one line of an order.
@@ -143,6 +154,9 @@ type catalogue struct {
 	Customers map[string]Customer `json:"customers"`
 	Stock     map[string]int      `json:"stock"`
 }
+
+// Desk is told what concerns no customer that anyone knows.
+func Desk() Customer { return seed.Desk }
 
 // seed is read at start: a catalogue that is not JSON fails every test.
 var seed = func() (c catalogue) {

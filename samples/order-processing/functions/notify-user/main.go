@@ -7,15 +7,16 @@ import (
 	"fmt"
 
 	"github.com/weftmesh/weft/runtime/fn"
+	"github.com/weftmesh/weft/samples/order-processing/post"
 	"github.com/weftmesh/weft/samples/order-processing/shop"
 )
 
 func main() {
-	fn.Typed("notifyUser", notifier{shop.NewPost()}.notify)
+	fn.Typed("notifyUser", notifier{post.New()}.notify)
 	fn.Main()
 }
 
-type notifier struct{ post *shop.Post }
+type notifier struct{ post *post.Post }
 
 // Receipt says what notifyUser did.
 type Receipt struct {

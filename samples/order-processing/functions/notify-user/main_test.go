@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/weftmesh/weft/runtime/fntest"
+	"github.com/weftmesh/weft/samples/order-processing/post"
 	"github.com/weftmesh/weft/samples/order-processing/shop"
 )
 
@@ -30,7 +31,7 @@ func TestNotify(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := fntest.New(t)
 			h.SetState(shop.StateStore, "customer/c-7", shop.Customer{Name: "Di", Email: "di@customers.example", Active: true})
-			fntest.Typed(h, "notifyUser", notifier{shop.NewPost()}.notify)
+			fntest.Typed(h, "notifyUser", notifier{post.New()}.notify)
 			tc.decision.OrderID = "o-1"
 			for attempt := range 2 { // as when the first answer was lost
 				out := h.Deliver(tc.decision)
@@ -64,7 +65,7 @@ func TestNotify(t *testing.T) {
 func TestMailServerThatIsDown(t *testing.T) {
 	h := fntest.New(t)
 	h.StubBinding(shop.MailServer, func(fntest.Invocation) (any, error) { return nil, errDown })
-	fntest.Typed(h, "notifyUser", notifier{shop.NewPost()}.notify)
+	fntest.Typed(h, "notifyUser", notifier{post.New()}.notify)
 	out := h.Deliver(shop.Decision{OrderID: "o-1", CustomerID: "c-1", Status: shop.StatusConfirmed})
 	if out.Kind != fntest.KindRetry {
 		t.Errorf("%+v, want a retry", out)

@@ -9,15 +9,16 @@ import (
 	"time"
 
 	"github.com/weftmesh/weft/runtime/fn"
+	"github.com/weftmesh/weft/samples/order-processing/counter"
 	"github.com/weftmesh/weft/samples/order-processing/shop"
 )
 
 func main() {
-	fn.Typed("validateInventory", validator{shop.NewCounter()}.validate)
+	fn.Typed("validateInventory", validator{counter.New()}.validate)
 	fn.Main()
 }
 
-type validator struct{ counter *shop.Counter }
+type validator struct{ counter *counter.Counter }
 
 // validate may be called again with the same order: the first decision stands.
 func (v validator) validate(ctx context.Context, order shop.Order) (shop.Decision, error) {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/weftmesh/weft/runtime/fntest"
 	"github.com/weftmesh/weft/runtime/state"
+	"github.com/weftmesh/weft/samples/order-processing/counter"
 	"github.com/weftmesh/weft/samples/order-processing/shop"
 )
 
@@ -26,7 +27,7 @@ func TestValidate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := fntest.New(t)
 			h.SetState(shop.StateStore, "stock/tea", shop.Stock{Available: 5})
-			fntest.Typed(h, "validateInventory", validator{shop.NewCounter()}.validate)
+			fntest.Typed(h, "validateInventory", validator{counter.New()}.validate)
 			order := fntest.Event(shop.Order{OrderID: "o-1", CustomerID: tc.customer, Items: []shop.Item{{SKU: tc.sku, Quantity: tc.quantity}}})
 			for attempt := range 2 { // as when the first answer was lost
 				d := fntest.OutputAs[shop.Decision](t, h.Deliver(fntest.Attempt(order, attempt+1)))
@@ -43,7 +44,7 @@ func TestValidate(t *testing.T) {
 
 func TestOrderWithoutID(t *testing.T) {
 	h := fntest.New(t)
-	fntest.Typed(h, "validateInventory", validator{shop.NewCounter()}.validate)
+	fntest.Typed(h, "validateInventory", validator{counter.New()}.validate)
 	if out := h.Deliver(shop.Order{CustomerID: "c-1"}); out.Kind != fntest.KindFinal {
 		t.Errorf("an order without an id: %+v, want final", out)
 	}
@@ -51,7 +52,7 @@ func TestOrderWithoutID(t *testing.T) {
 
 func TestStoreThatIsDown(t *testing.T) {
 	h := fntest.New(t)
-	fntest.Typed(h, "validateInventory", validator{shop.NewCounter()}.validate)
+	fntest.Typed(h, "validateInventory", validator{counter.New()}.validate)
 	h.FailNext(shop.StateStore, -1, state.ErrUnavailable)
 	out := h.Deliver(shop.Order{OrderID: "o-1", CustomerID: "c-1", Items: []shop.Item{{SKU: "tea", Quantity: 1}}})
 	if out.Kind != fntest.KindRetry {

@@ -1,4 +1,4 @@
-package shop
+package together
 
 import (
 	"context"
@@ -9,11 +9,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestTogether(t *testing.T) {
+func TestAsk(t *testing.T) {
 	boom := errors.New("boom")
 	var batches [][]int
 	entered, proceed := make(chan struct{}), make(chan struct{})
-	tg := newTogether(func(ctx context.Context, in []int) ([]int, error) {
+	tg := New(func(ctx context.Context, in []int) ([]int, error) {
 		batches = append(batches, in)
 		entered <- struct{}{}
 		<-proceed
@@ -32,9 +32,9 @@ func TestTogether(t *testing.T) {
 	var wg sync.WaitGroup
 	ask := func(ctx context.Context, n, want int, wantErr error) {
 		wg.Go(func() {
-			got, err := tg.ask(ctx, n)
+			got, err := tg.Ask(ctx, n)
 			if got != want || !errors.Is(err, wantErr) {
-				t.Errorf("ask(%d) = %d, %v, want %d, %v", n, got, err, want, wantErr)
+				t.Errorf("Ask(%d) = %d, %v, want %d, %v", n, got, err, want, wantErr)
 			}
 		})
 	}
@@ -66,7 +66,7 @@ func TestTogether(t *testing.T) {
 	gone, leave := context.WithCancel(t.Context())
 	left := make(chan error)
 	go func() {
-		_, err := tg.ask(gone, -2)
+		_, err := tg.Ask(gone, -2)
 		left <- err
 	}()
 	waiting(2)
@@ -83,8 +83,8 @@ func TestTogether(t *testing.T) {
 	}
 }
 
-func TestTogetherOutlivesAPanic(t *testing.T) {
-	tg := newTogether(func(_ context.Context, in []int) ([]int, error) {
+func TestAskAfterAPanic(t *testing.T) {
+	tg := New(func(_ context.Context, in []int) ([]int, error) {
 		if in[0] < 0 {
 			panic("told to")
 		}
@@ -92,10 +92,10 @@ func TestTogetherOutlivesAPanic(t *testing.T) {
 	})
 	func() {
 		defer func() { _ = recover() }()
-		_, _ = tg.ask(t.Context(), -1)
+		_, _ = tg.Ask(t.Context(), -1)
 		t.Error("the panic reaches no one")
 	}()
-	if got, err := tg.ask(t.Context(), 1); got != 1 || err != nil {
-		t.Errorf("ask = %d, %v after another's panic", got, err)
+	if got, err := tg.Ask(t.Context(), 1); got != 1 || err != nil {
+		t.Errorf("Ask = %d, %v after another's panic", got, err)
 	}
 }

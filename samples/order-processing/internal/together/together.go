@@ -1,4 +1,5 @@
-package shop
+// Package together has handlers share what they do at the same time.
+package together
 
 import (
 	"context"
@@ -12,10 +13,10 @@ const (
 	maxTime     = 10 * time.Second
 )
 
-// together does in few calls of a store what many ask for: those who come while
+// Group does in few calls of a store what many ask for: those who come while
 // it is busy are served together. So the load may grow, and the calls need not.
-// A single one does not wait.
-type together[In, Out any] struct {
+// A single one does not wait. It is safe for concurrent use.
+type Group[In, Out any] struct {
 	do func(context.Context, []In) ([]Out, error) // one result for each
 	// turn holds an element while someone serves.
 	turn chan struct{}
@@ -31,12 +32,15 @@ type request[In, Out any] struct {
 	done chan struct{}
 }
 
-func newTogether[In, Out any](do func(context.Context, []In) ([]Out, error)) *together[In, Out] {
-	return &together[In, Out]{do: do, turn: make(chan struct{}, 1)}
+// New returns a Group that serves with do, which gets up to 128 requests and
+// returns one result for each, in their order. do is not called again before it
+// has returned.
+func New[In, Out any](do func(context.Context, []In) ([]Out, error)) *Group[In, Out] {
+	return &Group[In, Out]{do: do, turn: make(chan struct{}, 1)}
 }
 
-// ask returns the result for in. Whoever is first serves all who wait.
-func (t *together[In, Out]) ask(ctx context.Context, in In) (Out, error) {
+// Ask returns the result for in. Whoever is first serves all who wait.
+func (t *Group[In, Out]) Ask(ctx context.Context, in In) (Out, error) {
 	r := &request[In, Out]{in: in, done: make(chan struct{})}
 	t.mu.Lock()
 	t.waiting = append(t.waiting, r)
@@ -61,12 +65,12 @@ func (t *together[In, Out]) ask(ctx context.Context, in In) (Out, error) {
 
 // serveOnce gives the turn back also where do panics: the others would wait for
 // ever.
-func (t *together[In, Out]) serveOnce(ctx context.Context) {
+func (t *Group[In, Out]) serveOnce(ctx context.Context) {
 	defer func() { <-t.turn }()
 	t.serve(ctx)
 }
 
-func (t *together[In, Out]) serve(ctx context.Context) {
+func (t *Group[In, Out]) serve(ctx context.Context) {
 	batch := t.take()
 	if len(batch) == 0 {
 		return
@@ -87,7 +91,7 @@ func (t *together[In, Out]) serve(ctx context.Context) {
 	}
 }
 
-func (t *together[In, Out]) take() []*request[In, Out] {
+func (t *Group[In, Out]) take() []*request[In, Out] {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	n := min(len(t.waiting), maxTogether)
