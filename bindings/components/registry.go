@@ -14,7 +14,6 @@ import (
 	rabbitmqbinding "github.com/dapr/components-contrib/bindings/rabbitmq"
 	redisbinding "github.com/dapr/components-contrib/bindings/redis"
 	"github.com/dapr/components-contrib/pubsub/kafka"
-	mqttpubsub "github.com/dapr/components-contrib/pubsub/mqtt3"
 	redispubsub "github.com/dapr/components-contrib/pubsub/redis"
 	"github.com/dapr/components-contrib/secretstores/local/env"
 	"github.com/dapr/components-contrib/secretstores/local/file"
@@ -44,7 +43,7 @@ var registry = []driver{
 	{types: names("pubsub.redis"), new: pubSub(redispubsub.NewRedisStreams), required: names("redisHost"), server: redisServer, also: names("useAzureAD", "redeliverInterval"), prefixed: names("azure")},
 	{types: names("pubsub.rabbitmq"), new: pubSub(newRabbit), required: names("connectionString|hostname|host"), server: rabbitmqServer},
 	{types: names("pubsub.kafka"), new: pubSub(kafka.NewKafka), required: names("brokers"), server: kafkaServer, also: alsoKafka, prefixed: names("aws", "consumeRetry", "backOff")},
-	{types: names("pubsub.mqtt3", "pubsub.mqtt"), new: pubSub(mqttpubsub.NewMQTTPubSub), required: names("url"), server: mqttServer, greet: mqttGreet, uniqueConsumers: true},
+	{types: names("pubsub.mqtt3", "pubsub.mqtt"), new: pubSub(newMQTT), required: names("url"), server: mqttServer, greet: mqttGreet, uniqueConsumers: true},
 
 	{types: names("bindings.cron"), new: input(cron.NewCron), required: names("schedule")},
 	{types: names("bindings.http"), new: output(http.NewHTTP), required: names("url"), also: names("errorIfNot2XX")},
