@@ -24,6 +24,8 @@
 //	bindings          brokers: jetstream
 //	scalers           how many replicas a function needs
 //	builder           function sources to programs
+//	builder/detect    which kind of handler a directory holds
+//	builder/scaffold  the main that hosts a handler
 //	builder/image     programs to OCI images, in registries and files
 //	internal/local    the local engine, weft up: processes, scale to zero, watching
 //	internal/telemetry  metrics, logs and traces of a running mesh

@@ -76,7 +76,7 @@ nothing here
 `
 
 // unpack writes the archive to a new directory.
-func unpack(t *testing.T, archive string) string {
+func unpack(t testing.TB, archive string) string {
 	t.Helper()
 	root := t.TempDir()
 	for _, f := range txtar.Parse([]byte(archive)).Files {
@@ -85,7 +85,7 @@ func unpack(t *testing.T, archive string) string {
 	return root
 }
 
-func write(t *testing.T, path, content string) {
+func write(t testing.TB, path, content string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)

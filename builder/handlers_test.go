@@ -29,7 +29,7 @@ const (
 )
 
 // versions are those of the modules that Weft's go.mod asks for.
-func versions(t *testing.T, packages ...string) map[string]string {
+func versions(t testing.TB, packages ...string) map[string]string {
 	t.Helper()
 	cmd := exec.Command("go", append([]string{"list", "-deps", "-json=Standard,Module"}, packages...)...)
 	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off")
@@ -56,7 +56,7 @@ func versions(t *testing.T, packages ...string) map[string]string {
 
 // handlerProject is a module example.com/user with the function in
 // functions/hello, that requires what provides the packages.
-func handlerProject(t *testing.T, source string, packages ...string) (root string) {
+func handlerProject(t testing.TB, source string, packages ...string) (root string) {
 	t.Helper()
 	root = unpack(t, source)
 	if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
@@ -67,6 +67,9 @@ func handlerProject(t *testing.T, source string, packages ...string) (root strin
 		mod = "module example.com/user\n\ngo 1.26.4\n"
 		for path, version := range versions(t, packages...) {
 			mod += "require " + path + " " + version + "\n"
+		}
+		if slices.Contains(packages, wfn) {
+			mod += "require github.com/weftmesh/weft v0.0.0\nreplace github.com/weftmesh/weft => " + filepath.Dir(resolved(".")) + "\n"
 		}
 		sums, err := os.ReadFile("../go.sum")
 		if err != nil {
@@ -82,7 +85,7 @@ func handlerProject(t *testing.T, source string, packages ...string) (root strin
 func offline() []string { return append(os.Environ(), "GOPROXY=off", "GOFLAGS=-mod=readonly") }
 
 // buildHandler builds the function of a project.
-func buildHandler(t *testing.T, root string) Result {
+func buildHandler(t testing.TB, root string) Result {
 	t.Helper()
 	req := requests(root, "hello")[0]
 	req.Env = offline()
@@ -91,14 +94,14 @@ func buildHandler(t *testing.T, root string) Result {
 
 // served is a program that serves.
 type served struct {
-	t   *testing.T
+	t   testing.TB
 	cmd *exec.Cmd
 	url string
 	log *bytes.Buffer
 	end chan struct{}
 }
 
-func serve(t *testing.T, binary string, env ...string) *served {
+func serve(t testing.TB, binary string, env ...string) *served {
 	t.Helper()
 	s := &served{t: t, cmd: exec.Command(binary), log: &bytes.Buffer{}, end: make(chan struct{})}
 	s.cmd.Env = append([]string{"PORT=0", "FUNCTION_TARGET=hello", "LOG_LEVEL=debug", "K_SINK=http://127.0.0.1:1/sink/token"}, env...)
@@ -381,6 +384,18 @@ func init() { functions.HTTP("Hello", hello, functions.WithFunctionPath("/x")) }
 
 func hello(w http.ResponseWriter, r *http.Request) { w.WriteHeader(201) }
 `, calls: []exchange{{method: "GET", path: "/", status: 201}}},
+
+		"weft package": {reason: "a package that registers one of several, with the Weft that its module requires", packages: []string{wfn}, source: `
+-- functions/hello/f.go --
+package greet
+
+import ("context"; "github.com/weftmesh/weft/runtime/fn")
+
+func init() {
+	fn.Typed("Hello", func(ctx context.Context, name string) (string, error) { return "hello " + name, nil })
+	fn.Typed("bye", func(ctx context.Context, name string) (string, error) { return "bye " + name, nil })
+}
+`, calls: []exchange{{method: "POST", path: "/", body: `"you"`, status: 200, want: []string{`"hello you"`}}}},
 
 		"program": {reason: "a program is built as it is", source: `
 -- functions/hello/main.go --
