@@ -14,7 +14,6 @@ import (
 	rabbitmqbinding "github.com/dapr/components-contrib/bindings/rabbitmq"
 	redisbinding "github.com/dapr/components-contrib/bindings/redis"
 	"github.com/dapr/components-contrib/pubsub/kafka"
-	redispubsub "github.com/dapr/components-contrib/pubsub/redis"
 	"github.com/dapr/components-contrib/secretstores/local/env"
 	"github.com/dapr/components-contrib/secretstores/local/file"
 	inmemory "github.com/dapr/components-contrib/state/in-memory"
@@ -40,7 +39,7 @@ var registry = []driver{
 
 	{types: names("pubsub.in-memory"), new: pubSub(newBus), local: true},
 	{types: names("pubsub.jetstream"), new: pubSub(newStream), required: names("natsURL"), server: natsServer, prefixed: names("backOff")},
-	{types: names("pubsub.redis"), new: pubSub(redispubsub.NewRedisStreams), required: names("redisHost"), server: redisServer, also: names("useAzureAD", "redeliverInterval"), prefixed: names("azure")},
+	{types: names("pubsub.redis"), new: pubSub(newRedisBus), required: names("redisHost"), server: redisServer, also: names("useAzureAD", "redeliverInterval"), prefixed: names("azure")},
 	{types: names("pubsub.rabbitmq"), new: pubSub(newRabbit), required: names("connectionString|hostname|host"), server: rabbitmqServer},
 	{types: names("pubsub.kafka"), new: pubSub(kafka.NewKafka), required: names("brokers"), server: kafkaServer, also: alsoKafka, prefixed: names("aws", "consumeRetry", "backOff")},
 	{types: names("pubsub.mqtt3", "pubsub.mqtt"), new: pubSub(newMQTT), required: names("url"), server: mqttServer, greet: mqttGreet, uniqueConsumers: true},
