@@ -11,15 +11,21 @@ import (
 const (
 	maxTogether = 128
 	maxTime     = 10 * time.Second
+	// pace is the least time from one batch to the next. So a single request does
+	// not wait, one of many waits for the others, and the number of calls of the
+	// store has a bound however many requests there are.
+	pace = 5 * time.Millisecond
 )
 
 // Group does in few calls of a store what many ask for: those who come while
-// it is busy are served together. So the load may grow, and the calls need not.
-// A single one does not wait. It is safe for concurrent use.
+// it is busy, and within 5 ms, are served together. So the load may grow, and
+// the calls need not. A single one does not wait. It is safe for concurrent use.
 type Group[In, Out any] struct {
 	do func(context.Context, []In) ([]Out, error) // one result for each
 	// turn holds an element while someone serves.
 	turn chan struct{}
+	// next is when the next batch may begin. It is whose turn it is.
+	next time.Time
 
 	mu      sync.Mutex
 	waiting []*request[In, Out]
@@ -71,6 +77,7 @@ func (t *Group[In, Out]) serveOnce(ctx context.Context) {
 }
 
 func (t *Group[In, Out]) serve(ctx context.Context) {
+	t.gather(ctx)
 	batch := t.take()
 	if len(batch) == 0 {
 		return
@@ -89,6 +96,27 @@ func (t *Group[In, Out]) serve(ctx context.Context) {
 		}
 		close(r.done)
 	}
+}
+
+// gather waits until the next batch may begin, unless who waits gives up.
+func (t *Group[In, Out]) gather(ctx context.Context) {
+	if wait := time.Until(t.next); wait > 0 && t.waits() {
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+	}
+	t.next = time.Now().Add(pace)
+}
+
+// waits says whether anyone does: who has the turn may have been served by who
+// had it before.
+func (t *Group[In, Out]) waits() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.waiting) > 0
 }
 
 func (t *Group[In, Out]) take() []*request[In, Out] {

@@ -3,8 +3,10 @@ package together
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -97,5 +99,47 @@ func TestAskAfterAPanic(t *testing.T) {
 	}()
 	if got, err := tg.Ask(t.Context(), 1); got != 1 || err != nil {
 		t.Errorf("Ask = %d, %v after another's panic", got, err)
+	}
+}
+
+// TestAskGathers: who comes before the next batch may begin is in it, and it
+// begins early if who waits for it gives up.
+func TestAskGathers(t *testing.T) {
+	var batches [][]int
+	tg := New(func(_ context.Context, in []int) ([]int, error) {
+		batches = append(batches, in)
+		return in, nil
+	})
+	tg.next = time.Now().Add(time.Hour)
+	waiting, giveUp := context.WithCancel(t.Context())
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		_, _ = tg.Ask(waiting, 1)
+	}()
+	for len(tg.turn) == 0 && t.Context().Err() == nil {
+		runtime.Gosched()
+	}
+	got := make(chan int)
+	go func() {
+		n, _ := tg.Ask(t.Context(), 2)
+		got <- n
+	}()
+	for t.Context().Err() == nil {
+		tg.mu.Lock()
+		n := len(tg.waiting)
+		tg.mu.Unlock()
+		if n == 2 {
+			break
+		}
+		runtime.Gosched()
+	}
+	giveUp()
+	if n := <-got; n != 2 {
+		t.Errorf("Ask = %d", n)
+	}
+	<-left
+	if diff := cmp.Diff([][]int{{1, 2}}, batches); diff != "" {
+		t.Errorf("batches (-want +got):\n%s", diff)
 	}
 }
