@@ -50,7 +50,7 @@ func TestBooks(t *testing.T) {
 			p := &proof{box: tc.mailed, sent: []string{"a", "b"}, dead: tc.dead, senders: tc.senders}
 			stock := shop.Stock{Available: shop.OpeningStock(article) - tc.gone, Held: make(map[string]shop.Hold)}
 			for _, id := range tc.held {
-				stock.Held[id] = shop.Hold{Pieces: 1}
+				stock.Held[id] = shop.Hold{OrderID: id, Pieces: 1}
 			}
 			b := effects.Books{Orders: make(map[string]shop.Decision), Stock: map[string]shop.Stock{article: stock}}
 			for _, id := range tc.filed {

@@ -104,7 +104,7 @@ func (b *books) decide(o shop.Order) shop.Decision {
 	c, known := shop.KnownCustomer(o.CustomerID)
 	d = shop.Decide(o, c, known, b.stock)
 	for _, item := range o.Items {
-		delete(b.stock[item.SKU].Held, o.OrderID)
+		delete(b.stock[item.SKU].Held, d.Try)
 	}
 	b.decided[o.OrderID] = d
 	return d

@@ -107,13 +107,13 @@ func (b Books) Balance(opening map[string]int) (stranded []string, err error) {
 			s.Available = before
 		}
 		held := 0
-		for id, h := range s.Held {
-			d, filed := b.Orders[id]
-			if filed && d.Sells(h) {
+		for try, h := range s.Held {
+			d, filed := b.Orders[h.OrderID]
+			if filed && d.Sells(try) {
 				continue // counted as sold
 			}
 			if held += h.Pieces; !filed {
-				stranded = append(stranded, id)
+				stranded = append(stranded, h.OrderID)
 			}
 		}
 		if gone := before - s.Available; gone != sold[sku]+held {

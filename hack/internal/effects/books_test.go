@@ -12,13 +12,13 @@ import (
 // TestBalance proves that the proof can fail.
 func TestBalance(t *testing.T) {
 	confirmed := func(id string) shop.Decision {
-		return shop.Decision{OrderID: id, Valid: true, Checks: []shop.StockCheck{{SKU: "tea", Requested: 1}}}
+		return shop.Decision{OrderID: id, Valid: true, Try: "try", Checks: []shop.StockCheck{{SKU: "tea", Requested: 1}}}
 	}
 	rejected := func(id string) shop.Decision {
 		return shop.Decision{OrderID: id, Checks: []shop.StockCheck{{SKU: "tea", Requested: 1}}}
 	}
-	hold := map[string]shop.Hold{"a": {Pieces: 1}}
-	late := map[string]shop.Hold{"a": {Pieces: 1, Try: "late"}}
+	hold := map[string]shop.Hold{"try": {OrderID: "a", Pieces: 1}}
+	late := map[string]shop.Hold{"late": {OrderID: "a", Pieces: 1}}
 	tests := map[string]struct {
 		reason   string
 		orders   []shop.Decision

@@ -56,8 +56,8 @@ func (c *Counter) Decide(ctx context.Context, o shop.Order) (shop.Decision, erro
 
 // decide decides orders, in two steps: it sets pieces aside, then it files the
 // decisions. A store may carry out the one and not the other, and even a part
-// of the first (Redis has no rollback): then the orders come again, and what is
-// set aside for them is found.
+// of the first (Redis has no rollback): then the orders come again. What is set
+// aside for one of them is found if it is all, and else comes back.
 func (c *Counter) decide(ctx context.Context, orders []shop.Order) ([]shop.Decision, error) {
 	decided, fresh, err := c.setAside(ctx, orders)
 	if err != nil {

@@ -106,7 +106,7 @@ func TestHalfDone(t *testing.T) {
 	rejected := shop.Decision{OrderID: "o-0", Status: shop.StatusRejected}
 	left := func(available int) shop.Stock { return shop.Stock{Available: available} }
 	held := func(available int, id string, pieces int, try string) shop.Stock {
-		return shop.Stock{Available: available, Held: map[string]shop.Hold{id: {Pieces: pieces, Try: try}}}
+		return shop.Stock{Available: available, Held: map[string]shop.Hold{try: {OrderID: id, Pieces: pieces}}}
 	}
 	tests := map[string]struct {
 		reason   string
@@ -126,9 +126,9 @@ func TestHalfDone(t *testing.T) {
 			map[string]shop.Stock{"tea": left(3), "cup": left(0)},
 		},
 		"half by each": {
-			"as when Redis did a part of two transactions: taken once",
-			held(3, "o-1", 2, "t"), held(0, "o-1", 1, "u"), nil, true,
-			map[string]shop.Stock{"tea": left(3), "cup": left(0)},
+			"as when Redis did a part of two transactions: neither is whole",
+			held(3, "o-1", 2, "t"), held(1, "o-1", 1, "u"), nil, true,
+			map[string]shop.Stock{"tea": left(3), "cup": left(1)},
 		},
 		"half, and sold out": {
 			"what is set aside goes back",
@@ -182,49 +182,62 @@ func TestHalfDone(t *testing.T) {
 	}
 }
 
-// TestDecidedMeanwhile has a process decide, and the stock forget, an order
-// after another has asked about it and before that one files its decision.
+// TestDecidedMeanwhile has a process decide an order, and the stock forget it,
+// while another reads: that one has read the decision before it was filed, and
+// the stock after it forgot the order.
 func TestDecidedMeanwhile(t *testing.T) {
-	h := fntest.New(t)
-	h.SetState(shop.StateStore, shop.StockKey("tea"), shop.Stock{Available: 5})
-	order := shop.Order{OrderID: "o-1", CustomerID: "c-1", Items: []shop.Item{{SKU: "tea", Quantity: 2}}}
-	after := shop.Order{OrderID: "o-2", CustomerID: "nobody", Items: order.Items}
-
-	first, late := New(), New()
-	want, err := first.Decide(h.Context(), order)
-	if err != nil || !want.Valid {
-		t.Fatalf("%+v, %v", want, err)
+	order := shop.Order{OrderID: "o-1", CustomerID: "c-1", Items: []shop.Item{{SKU: "tea", Quantity: 2}, {SKU: "cup", Quantity: 1}}}
+	tests := map[string]struct {
+		reason string
+		forget []shop.Item
+		tea    int // available, once the late one has set its pieces aside
+	}{
+		"forgotten": {"nothing tells of the order", order.Items, 1},
+		"in part":   {"some of its pieces are still held: they are not all", order.Items[1:], 1},
+		"not yet":   {"all is still held: nothing more is taken", nil, 3},
 	}
-	if _, err := first.Decide(h.Context(), after); err != nil {
-		t.Fatal(err)
-	}
-	// The late one has read the decision before it was filed, and the stock
-	// after it forgot the order.
-	if err := decisions.Delete(h.Context(), shop.OrderKey("o-1")); err != nil {
-		t.Fatal(err)
-	}
-	decided, fresh, err := late.setAside(h.Context(), []shop.Order{order})
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.SetState(shop.StateStore, shop.OrderKey("o-1"), want)
-	if s := stockOf(h, "tea"); s.Available != 1 {
-		t.Fatalf("%d left, want that the late one has set its pieces aside too", s.Available)
-	}
-	if err := file(h.Context(), decided, fresh); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(want, decided["o-1"]); diff != "" {
-		t.Errorf("the first decision stands (-want +got):\n%s", diff)
-	}
-	for _, id := range []string{"o-3", "o-4"} { // in a process that knows of nothing
-		after.OrderID = id
-		if _, err := late.Decide(h.Context(), after); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if s := stockOf(h, "tea"); s.Available != 3 || len(s.Held) > 0 {
-		t.Errorf("stock = %+v, want 3: the order was sold once", s)
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			h, first, late := fntest.New(t), New(), New()
+			h.SetState(shop.StateStore, shop.StockKey("tea"), shop.Stock{Available: 5})
+			h.SetState(shop.StateStore, shop.StockKey("cup"), shop.Stock{Available: 5})
+			decide := func(c *Counter, o shop.Order) shop.Decision {
+				d, err := c.Decide(h.Context(), o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return d
+			}
+			want := decide(first, order)
+			if len(tc.forget) > 0 {
+				decide(first, shop.Order{OrderID: "o-2", CustomerID: "nobody", Items: tc.forget})
+			}
+			if err := decisions.Delete(h.Context(), shop.OrderKey("o-1")); err != nil {
+				t.Fatal(err)
+			}
+			decided, fresh, err := late.setAside(h.Context(), []shop.Order{order})
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.SetState(shop.StateStore, shop.OrderKey("o-1"), want)
+			if s := stockOf(h, "tea"); s.Available != tc.tea {
+				t.Errorf("%s: %d left, want %d", tc.reason, s.Available, tc.tea)
+			}
+			if err := file(h.Context(), decided, fresh); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, decided["o-1"]); diff != "" {
+				t.Errorf("%s: the first decision stands (-want +got):\n%s", tc.reason, diff)
+			}
+			for _, id := range []string{"o-3", "o-4"} {
+				decide(late, shop.Order{OrderID: id, CustomerID: "nobody", Items: order.Items})
+			}
+			for sku, want := range map[string]int{"tea": 3, "cup": 4} {
+				if s := stockOf(h, sku); s.Available != want || len(s.Held) > 0 {
+					t.Errorf("%s: %s: %+v, want %d: the order was sold once", tc.reason, sku, s, want)
+				}
+			}
+		})
 	}
 }
 

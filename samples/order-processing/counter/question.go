@@ -1,9 +1,6 @@
 package counter
 
 import (
-	"maps"
-	"slices"
-
 	"github.com/weftmesh/weft/runtime/state"
 	"github.com/weftmesh/weft/samples/order-processing/shop"
 )
@@ -25,7 +22,7 @@ type question struct {
 // All of it is read in one call, which is no picture of one moment: a decision
 // may be filed, and the stock forget the order, while the call is between the
 // two. Then the order is decided once more, but this decision is not filed, and
-// pieces that it has set aside come back (see shop.Hold).
+// the pieces that it has set aside come back (see shop.Stock).
 func (c *Counter) ask(orders []shop.Order) *question {
 	q := &question{known: make(map[string]shop.Customer), filed: make(map[string]shop.Decision), unsure: make(map[string]bool)}
 	for _, o := range orders {
@@ -93,7 +90,11 @@ func (c *Counter) note(shelf map[string]*shop.Stock) {
 		if len(s.Held) == 0 {
 			delete(c.held, sku)
 		} else {
-			c.held[sku] = slices.Collect(maps.Keys(s.Held))
+			ids := make([]string, 0, len(s.Held))
+			for _, h := range s.Held {
+				ids = append(ids, h.OrderID)
+			}
+			c.held[sku] = ids
 		}
 	}
 }

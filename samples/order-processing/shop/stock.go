@@ -14,7 +14,13 @@ import (
 // the stock remembers does not grow with the number of orders.
 type Stock struct {
 	Available int `json:"available"`
-	// Held are pieces set aside, by order id. They are not available.
+	// Held are pieces set aside, by the try at an order that did it. They are
+	// not available.
+	//
+	// A try may come late, when its order is decided and forgotten, or get only
+	// a part of the articles. So it never touches what another has set aside: the
+	// decision that is filed names the try whose pieces are sold, and those of
+	// the others come back.
 	Held map[string]Hold `json:"held,omitempty"`
 
 	changed bool
@@ -22,41 +28,36 @@ type Stock struct {
 
 // Hold is what is set aside for an order.
 type Hold struct {
-	Pieces int `json:"pieces"`
-	// Try at the order that set them aside. It may be one that comes too late,
-	// when the order is decided and forgotten: the decision that is filed names
-	// the try whose pieces are sold.
-	Try string `json:"try"`
+	OrderID string `json:"orderId"`
+	Pieces  int    `json:"pieces"`
 }
 
-// Sells says whether pieces that were set aside for the order are sold by this
-// decision on it.
-func (d Decision) Sells(h Hold) bool { return d.Valid && d.Try == h.Try }
+// Sells says whether the pieces that a try at the order has set aside are sold
+// by this decision on it.
+func (d Decision) Sells(try string) bool { return d.Valid && d.Try == try }
 
-// hold sets pieces aside for an order, those included that are set aside for it
-// already.
-func (s *Stock) hold(orderID string, h Hold) {
-	s.Available += s.Held[orderID].Pieces - h.Pieces
-	s.changed = true
+func (s *Stock) hold(try string, h Hold) {
 	if s.Held == nil {
 		s.Held = make(map[string]Hold)
 	}
-	s.Held[orderID] = h
+	s.Held[try] = h
+	s.Available -= h.Pieces
+	s.changed = true
 }
 
 // Settle forgets the orders on which a decision is filed: what was set aside for
 // them is sold, or else available again. A decision that is filed stays as it
 // is, so it does not matter when it was read.
 func (s *Stock) Settle(filed map[string]Decision) {
-	for id, h := range s.Held {
-		d, ok := filed[id]
+	for try, h := range s.Held {
+		d, ok := filed[h.OrderID]
 		if !ok {
 			continue
 		}
-		if !d.Sells(h) {
+		if !d.Sells(try) {
 			s.Available += h.Pieces
 		}
-		delete(s.Held, id)
+		delete(s.Held, try)
 		s.changed = true
 	}
 }
@@ -76,44 +77,62 @@ func Decide(o Order, c Customer, known bool, stock map[string]*Stock) Decision {
 	case !c.Active:
 		d.Reason = "customer is not active"
 	}
-	// Two lines of one SKU must not both be promised the last piece: each asks
-	// for the pieces of those before it too.
-	wanted := make(map[string]int, len(o.Items))
 	if d.Reason == "" {
-		for _, item := range o.Items {
-			s := stock[item.SKU]
-			left := s.Available + s.Held[o.OrderID].Pieces - wanted[item.SKU]
-			check := StockCheck{SKU: item.SKU, Requested: item.Quantity, Available: left, InStock: left >= item.Quantity}
-			if check.InStock {
-				wanted[item.SKU] += item.Quantity
-			} else if d.Reason == "" {
-				d.Reason = "out of stock: " + item.SKU
-			}
-			d.Checks = append(d.Checks, check)
-		}
-	}
-	if d.Reason != "" {
-		return d
-	}
-	d.Status, d.Valid, d.Try = StatusConfirmed, true, tryAt(o, stock)
-	for sku, pieces := range wanted {
-		stock[sku].hold(o.OrderID, Hold{pieces, d.Try})
+		d.check(o, stock)
 	}
 	return d
 }
 
-// tryAt is the try that pieces are set aside for the order by. One that has
-// begun is joined, since its decision may be filed at any moment; of two that
-// have each a part, all join the same.
-func tryAt(o Order, stock map[string]*Stock) string {
-	first := ""
+// check looks at the stock for an order that may be fulfilled.
+func (d *Decision) check(o Order, stock map[string]*Stock) {
+	total := make(map[string]int, len(o.Items))
 	for _, item := range o.Items {
-		if h, held := stock[item.SKU].Held[o.OrderID]; held && (first == "" || h.Try < first) {
-			first = h.Try
+		total[item.SKU] += item.Quantity
+	}
+	try := earlier(o, total, stock)
+	// Two lines of one SKU must not both be promised the last piece: each asks
+	// for the pieces of those before it too.
+	promised := make(map[string]int, len(o.Items))
+	for _, item := range o.Items {
+		s := stock[item.SKU]
+		left := s.Available + s.Held[try].Pieces - promised[item.SKU]
+		check := StockCheck{SKU: item.SKU, Requested: item.Quantity, Available: left, InStock: left >= item.Quantity}
+		if check.InStock {
+			promised[item.SKU] += item.Quantity
+		} else if d.Reason == "" {
+			d.Reason = "out of stock: " + item.SKU
+		}
+		d.Checks = append(d.Checks, check)
+	}
+	if d.Reason != "" {
+		return
+	}
+	if try == "" {
+		try = rand.Text()
+		for sku, pieces := range total {
+			stock[sku].hold(try, Hold{o.OrderID, pieces})
 		}
 	}
-	if first == "" {
-		return rand.Text()
+	d.Status, d.Valid, d.Try = StatusConfirmed, true, try
+}
+
+// earlier returns a try that has set aside all that an order wants, and whose
+// decision may be filed at any moment; "" if there is none.
+func earlier(o Order, total map[string]int, stock map[string]*Stock) string {
+	all := func(try string) bool {
+		for sku, pieces := range total {
+			if stock[sku].Held[try].Pieces != pieces {
+				return false
+			}
+		}
+		return true
 	}
-	return first
+	for _, item := range o.Items {
+		for try, h := range stock[item.SKU].Held {
+			if h.OrderID == o.OrderID && all(try) {
+				return try
+			}
+		}
+	}
+	return ""
 }
