@@ -102,7 +102,7 @@ func platformNames() []string {
 	return names
 }
 
-// places are the directory of the mesh and, made if need be, of its data.
+// places are the absolute directories of the mesh and of its data.
 func places(engine *engineFlags, meshDir string) (root, data string, err error) {
 	if root, err = filepath.Abs(meshDir); err != nil {
 		return "", "", err
