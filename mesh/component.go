@@ -128,7 +128,21 @@ func PathOfComponent(name string) string { return "component(" + name + ")" }
 // was given to Compile beside the mesh: its name, and the field in it as an
 // inline component has it.
 func ComponentPath(path string) (name, field string, ok bool) {
-	rest, ok := strings.CutPrefix(path, "component(")
+	return documentPath(path, "component(")
+}
+
+// PathOfSubscription starts the path of a problem in a Subscription document:
+// subscription(orders).spec.topic.
+func PathOfSubscription(name string) string { return "subscription(" + name + ")" }
+
+// SubscriptionPath takes a problem's path apart if it is one in a Subscription
+// document: its name, and the field as the document has it.
+func SubscriptionPath(path string) (name, field string, ok bool) {
+	return documentPath(path, "subscription(")
+}
+
+func documentPath(path, kind string) (name, field string, ok bool) {
+	rest, ok := strings.CutPrefix(path, kind)
 	if !ok {
 		return "", "", false
 	}

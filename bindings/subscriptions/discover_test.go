@@ -123,7 +123,7 @@ func TestProgrammatic(t *testing.T) {
 	if got := m.Counts()[1].Counts; got.Unmatched != 1 {
 		t.Errorf("counts %+v", got)
 	}
-	for _, line := range []string{"does not compile", "sees no pub/sub component nope", "it has no route"} {
+	for _, line := range []string{"does not compile", "sees no pub/sub component nope", "there is no route"} {
 		if r.log.count(line) != 1 {
 			t.Errorf("the log does not tell once: %s\n%s", line, r.log)
 		}

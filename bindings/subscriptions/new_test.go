@@ -8,50 +8,15 @@ import (
 )
 
 func TestNewRefuses(t *testing.T) {
-	const doc = `---
+	r := newRig(t, ship, bus, `---
 apiVersion: dapr.io/v2alpha1
 kind: Subscription
 metadata: {name: sub}
-`
-	cases := map[string]struct {
-		reason, spec string
-		want         []string
-	}{
-		"rule": {
-			reason: "a rule that does not compile", spec: `{pubsubname: bus, topic: t, routes: {rules: [{match: 'event.type ==', path: /x}]}}`,
-			want: []string{"mesh.yaml:9: subscription sub:", "does not compile"},
-		},
-		"variable": {
-			reason: "a rule about something else than the event", spec: `{pubsubname: bus, topic: t, routes: {rules: [{match: 'evnt.type == "x"', path: /x}]}}`,
-			want: []string{"mesh.yaml:9", "column 1: undeclared reference to 'evnt'"},
-		},
-		"no bool": {
-			reason: "a rule that is no condition", spec: `{pubsubname: bus, topic: t, routes: {rules: [{match: '1 + 1', path: /x}]}}`,
-			want: []string{"gives int, not bool"},
-		},
-		"no route": {
-			reason: "without a route every message would be dropped", spec: `{pubsubname: bus, topic: t}`,
-			want: []string{"no route"},
-		},
-		"no topic":  {reason: "a topic must be named", spec: `{pubsubname: bus, routes: {default: /x}}`, want: []string{"no topic"}},
-		"component": {reason: "the component must be declared", spec: `{pubsubname: nope, topic: t, routes: {default: /x}}`, want: []string{"no component nope"}},
-		"itself":    {reason: "dead letters would come again", spec: `{pubsubname: bus, topic: t, routes: {default: /x}, deadLetterTopic: t}`, want: []string{"for ever"}},
-		"links":     {reason: "links are not to be listened to", spec: `{pubsubname: bus, topic: weft.a, routes: {default: /x}}`, want: []string{"carry the links"}},
-		"raw":       {reason: "metadata are checked", spec: `{pubsubname: bus, topic: t, routes: {default: /x}, metadata: {rawPayload: maybe}}`, want: []string{"rawPayload"}},
-	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			r := newRig(t, ship, bus, doc+"spec: "+tc.spec+"\n")
-			_, err := New(Config{Plan: r.b.Plan, Components: r.set, Declared: r.b.Subscriptions, Functions: r, Logger: r.log.logger()})
-			if err == nil {
-				t.Fatalf("%s: no error", tc.reason)
-			}
-			for _, want := range tc.want {
-				if !strings.Contains(err.Error(), want) {
-					t.Errorf("%s: the error %q lacks %q", tc.reason, err, want)
-				}
-			}
-		})
+spec: {pubsubname: bus, topic: t, routes: {rules: [{match: 'event.type ==', path: /x}]}}
+`)
+	_, err := New(Config{Plan: r.b.Plan, Components: r.set, Declared: r.b.Subscriptions, Functions: r, Logger: r.log.logger()})
+	if err == nil || !strings.Contains(err.Error(), "does not compile") {
+		t.Errorf("a rule that does not compile: %v", err)
 	}
 	if _, err := New(Config{}); err == nil {
 		t.Error("a manager without a plan")

@@ -27,37 +27,53 @@ var ruleEnv = sync.OnceValues(func() (*cel.Env, error) {
 	return cel.NewEnv(cel.Variable("event", cel.DynType))
 })
 
+// rulePart says what of a rule an error is about.
+type rulePart int
+
+const (
+	rulePath rulePart = iota
+	ruleMatch
+)
+
 // compileRule compiles a rule as Dapr reads it: CEL over event, the CloudEvent
 // as a map; an empty expression matches everything.
-func compileRule(match, path string) (rule, error) {
-	r := rule{Rule: Rule{Match: strings.TrimSpace(match)}}
-	var err error
+func compileRule(match, path string) (r rule, part rulePart, err error) {
 	if r.Path, err = cleanPath(path); err != nil {
-		return rule{}, err
+		return rule{}, rulePath, err
 	}
-	if r.Match == "" {
-		return r, nil
+	r.Match = strings.TrimSpace(match)
+	if r.program, err = compileMatch(r.Match); err != nil {
+		return rule{}, ruleMatch, err
 	}
-	if len(r.Match) > maxRule {
-		return rule{}, fmt.Errorf("the rule is longer than %d bytes", maxRule)
+	return r, 0, nil
+}
+
+// compileMatch compiles the expression of a rule; nil if it is empty.
+func compileMatch(match string) (cel.Program, error) {
+	if match == "" {
+		return nil, nil
+	}
+	if len(match) > maxRule {
+		return nil, fmt.Errorf("the rule is longer than %d bytes", maxRule)
 	}
 	env, err := ruleEnv()
 	if err != nil {
-		return rule{}, fmt.Errorf("set up CEL: %w", err)
+		return nil, fmt.Errorf("set up CEL: %w", err)
 	}
-	ast, issues := env.Compile(r.Match)
+	ast, issues := env.Compile(match)
 	if issues.Err() != nil {
 		// The first is the cause; what follows it mostly repeats it.
 		first := issues.Errors()[0]
-		return rule{}, fmt.Errorf("the rule %q does not compile: column %d: %s", r.Match, first.Location.Column()+1, first.Message)
+		return nil, fmt.Errorf("the rule %q does not compile: column %d: %s", match, first.Location.Column()+1, first.Message)
 	}
 	if t := ast.OutputType(); !t.IsExactType(cel.BoolType) && !t.IsExactType(cel.DynType) {
-		return rule{}, fmt.Errorf("the rule %q gives %s, not bool", r.Match, t)
+		return nil, fmt.Errorf("the rule %q gives %s, not bool", match, t)
 	}
-	if r.program, err = env.Program(ast, cel.CostLimit(maxRuleCost)); err != nil {
-		return rule{}, fmt.Errorf("the rule %q does not compile: %w", r.Match, err)
+	program, err := env.Program(ast, cel.CostLimit(maxRuleCost))
+	if err != nil {
+		return nil, fmt.Errorf("the rule %q does not compile: %w", match, err)
 	}
-	return r, nil
+	return program, nil
 }
 
 // matches evaluates the rule over an event.

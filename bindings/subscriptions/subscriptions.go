@@ -58,8 +58,7 @@ type Manager struct {
 	streaming map[*listener]bool
 }
 
-// New checks what is declared. The error joins all that is wrong; each names the
-// document by file and line, the subscription and the reason.
+// New makes a Manager of what Check finds no fault with.
 func New(cfg Config) (*Manager, error) {
 	if cfg.Plan == nil || cfg.Components == nil || cfg.Functions == nil {
 		return nil, errors.New("subscriptions need a plan, components and functions")

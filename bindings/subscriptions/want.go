@@ -1,7 +1,6 @@
 package subscriptions
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -9,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/dapr/components-contrib/metadata"
 
 	"github.com/weftmesh/weft/bindings/components"
 	"github.com/weftmesh/weft/mesh"
@@ -59,126 +56,11 @@ func (w *want) subscribesAs(o *want) bool {
 		(w.bulk == nil) == (o.bulk == nil) && (w.bulk == nil || *w.bulk == *o.bulk)
 }
 
-// asked is a subscription as it is written, in a document or by a function.
-type asked struct {
-	pubsub, topic string
-	rules         []source.SubscriptionRule
-	// fallback is the default route; "" for none.
-	fallback   string
-	deadLetter string
-	metadata   map[string]string
-	bulk       *source.BulkSubscribe
-	kind, from string
-}
-
-// compile checks what is asked. It does not look at components: whether one is
-// there, and who may use it, is another matter.
-func compile(a asked) (*want, error) {
-	if a.pubsub == "" {
-		return nil, errors.New("it names no pubsubname")
-	}
-	if a.topic == "" {
-		return nil, errors.New("it names no topic")
-	}
-	for _, topic := range []string{a.topic, a.deadLetter} {
-		if strings.HasPrefix(topic, linkTopics) {
-			return nil, fmt.Errorf("topic %s: topics that begin with %s carry the links of meshes", topic, linkTopics)
-		}
-	}
-	if a.deadLetter == a.topic {
-		return nil, fmt.Errorf("the deadLetterTopic is the topic itself, %s: what fails would come again for ever", a.topic)
-	}
-	w := &want{from: a.from, Subscription: Subscription{
-		PubSub: a.pubsub, Topic: a.topic, DeadLetterTopic: a.deadLetter, Type: a.kind, Metadata: a.metadata,
-	}}
-	var err error
-	if w.raw, err = metadata.IsRawPayload(a.metadata); err != nil {
-		return nil, err
-	}
-	all := a.rules
-	if a.fallback != "" {
-		all = append(slices.Clip(all), source.SubscriptionRule{Path: a.fallback})
-	}
-	for _, r := range all {
-		c, err := compileRule(r.Match, r.Path)
-		if err != nil {
-			return nil, err
-		}
-		w.rules = append(w.rules, c)
-		w.Rules = append(w.Rules, c.Rule)
-	}
-	if len(w.rules) == 0 {
-		return nil, errors.New("it has no route: every message would be dropped")
-	}
-	if a.bulk != nil {
-		b := *a.bulk
-		if b.MaxMessages <= 0 {
-			b.MaxMessages = defaultBulkMessages
-		}
-		b.MaxMessages = min(b.MaxMessages, maxBulkMessages)
-		if b.MaxAwait <= 0 {
-			b.MaxAwait = defaultBulkAwait
-		}
-		w.bulk = &b
-	}
-	return w, nil
-}
-
 // of binds a want to a function.
 func (w *want) of(f *mesh.Function) *want {
 	c := *w
 	c.Function = f
 	return &c
-}
-
-// declared compiles the documents and gives each function its own, in their
-// order, the first for a topic (Dapr's rule). All that is wrong is in the error.
-func (m *Manager) declared() error {
-	var errs []error
-	for _, s := range m.cfg.Declared {
-		fail := func(err error) {
-			errs = append(errs, fmt.Errorf("%s: subscription %s: %w", s.At, s.Name, err))
-		}
-		w, err := compile(asked{
-			pubsub: s.PubsubName, topic: s.Topic, rules: s.Rules, fallback: s.Route, deadLetter: s.DeadLetterTopic,
-			metadata: s.Metadata, bulk: s.Bulk, kind: typeDeclarative, from: "subscription " + s.Name + " at " + s.At,
-		})
-		if err != nil {
-			fail(err)
-			continue
-		}
-		var inScope []*member
-		for _, mem := range m.members {
-			if scoped(s.Scopes, mem.f) {
-				inScope = append(inScope, mem)
-			}
-		}
-		if len(inScope) == 0 {
-			m.log.Warn("subscription is for no function of the mesh", "subscription", s.Name, "at", s.At, "scopes", s.Scopes)
-			continue
-		}
-		if _, ok := m.cfg.Plan.Components[s.PubsubName]; !ok {
-			fail(fmt.Errorf("no component %s is declared: declare a pub/sub component of that name", s.PubsubName))
-			continue
-		}
-		if len(s.Scopes) == 0 && len(inScope) > 1 {
-			m.log.Info("a subscription without scopes brings each message to every function",
-				"subscription", s.Name, "at", s.At, "functions", len(inScope))
-		}
-		for _, mem := range inScope {
-			if why := m.refuses(mem.f, w); why != "" {
-				m.log.Warn("not subscribed: "+why, "function", mem.f.Name, "subscription", s.Name, "at", s.At)
-				continue
-			}
-			if slices.ContainsFunc(mem.declared, func(o *want) bool { return o.key() == w.key() }) {
-				m.log.Warn("not subscribed: another subscription to the topic comes first", "function", mem.f.Name,
-					"subscription", s.Name, "at", s.At, "topic", s.Topic)
-				continue
-			}
-			mem.declared = append(mem.declared, w.of(mem.f))
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // pubsub returns the component if f sees it and it is open, or nil.

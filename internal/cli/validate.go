@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weftmesh/weft/bindings/components"
+	"github.com/weftmesh/weft/bindings/subscriptions"
 	"github.com/weftmesh/weft/mesh"
 	"github.com/weftmesh/weft/mesh/source"
 )
@@ -38,7 +39,7 @@ weft validate samples/*/mesh.yaml -o json`,
 				bundle, found := source.Load(file, source.Options{Set: flags.set})
 				problems = append(problems, found...)
 				if bundle.Plan != nil {
-					more := bundle.Place(components.Check(bundle.Plan))
+					more := bundle.Place(append(components.Check(bundle.Plan), subscriptions.Check(bundle.Plan, bundle.Subscriptions)...))
 					problems = append(problems, more...)
 					if len(more.Errors()) > 0 {
 						bundle.Plan = nil

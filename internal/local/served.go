@@ -5,6 +5,7 @@ import (
 
 	"github.com/weftmesh/weft/api/v1beta1"
 	"github.com/weftmesh/weft/bindings/components"
+	"github.com/weftmesh/weft/bindings/subscriptions"
 	"github.com/weftmesh/weft/mesh"
 	"github.com/weftmesh/weft/mesh/source"
 )
@@ -12,7 +13,7 @@ import (
 // checkServed compares what a mesh declares with what this engine does. What
 // protects a route and would not be enforced is an error, for a mesh must not
 // run less safely than it says; other triggers are warnings. Components are
-// checked against those that there are.
+// checked against those that there are, and subscriptions against the mesh.
 func checkServed(b *source.Bundle) mesh.Problems {
 	var problems mesh.Problems
 	refuse := func(path, field string) {
@@ -44,5 +45,6 @@ func checkServed(b *source.Bundle) mesh.Problems {
 			}
 		}
 	}
-	return append(problems, b.Place(components.Check(b.Plan))...)
+	declared := append(components.Check(b.Plan), subscriptions.Check(b.Plan, b.Subscriptions)...)
+	return append(problems, b.Place(declared)...)
 }

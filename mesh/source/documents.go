@@ -319,6 +319,7 @@ func (b *Bundle) decodeOthers(others []document, d *decoder) {
 			if s.Spec.Routes.Default != "" {
 				out.Route = s.Spec.Routes.Default
 			}
+			b.subscribing[doc.name] = doc
 			b.Subscriptions = append(b.Subscriptions, out)
 		case kindSecret:
 			var s corev1.Secret

@@ -62,6 +62,8 @@ type Bundle struct {
 	tree *node
 	// documents of components that are not inline, by name.
 	documents map[string]document
+	// subscribing are the documents of subscriptions, by name.
+	subscribing map[string]document
 }
 
 // Load reads a mesh: path names its file, or a directory with a mesh.yaml.
@@ -94,10 +96,11 @@ func readFile(path string) ([]byte, error) {
 
 func load(path string, opts Options, read func(string) ([]byte, error), glob func(string) ([]string, error)) (*Bundle, mesh.Problems) {
 	b := &Bundle{
-		Secrets:    make(map[string]map[string][]byte),
-		ConfigMaps: make(map[string]map[string]string),
-		Dir:        filepath.Dir(path),
-		documents:  make(map[string]document),
+		Secrets:     make(map[string]map[string][]byte),
+		ConfigMaps:  make(map[string]map[string]string),
+		Dir:         filepath.Dir(path),
+		documents:   make(map[string]document),
+		subscribing: make(map[string]document),
 	}
 	var ds documents
 	files := []struct {
@@ -245,7 +248,7 @@ func within(path, outer string) bool {
 }
 
 // Place gives problems whose paths are those of the mesh, or of
-// mesh.PathOfComponent, their places in the files.
+// mesh.PathOfComponent or mesh.PathOfSubscription, their places in the files.
 func (b *Bundle) Place(problems mesh.Problems) mesh.Problems {
 	placed := make(mesh.Problems, len(problems))
 	for i, p := range problems {
@@ -269,6 +272,10 @@ func (b *Bundle) pathOf(component string) string {
 	return mesh.PathOfComponent(component)
 }
 
+// pathOfRoute is the default route of a subscription; v1alpha1 has it as
+// spec.route.
+const pathOfRoute = "spec.routes.default"
+
 // place gives a problem of the compiler its place in the files.
 func (b *Bundle) place(p mesh.Problem) mesh.Problem {
 	at := b.tree.locate(p.Path)
@@ -284,6 +291,14 @@ func (b *Bundle) place(p mesh.Problem) mesh.Problem {
 		}
 		p.Path = rest
 		at = b.documents[name].locate(rest)
+	}
+	if name, rest, ok := mesh.SubscriptionPath(p.Path); ok && b.subscribing[name].node != nil {
+		doc := b.subscribing[name]
+		if rest == pathOfRoute && doc.find("spec").find("route") != nil && doc.find("spec").find("routes").find("default") == nil {
+			rest = "spec.route"
+		}
+		p.Path = rest
+		at = doc.locate(rest)
 	}
 	p.File, p.Line, p.Column = at.file, at.line, at.column
 	return p
