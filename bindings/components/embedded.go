@@ -7,10 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/dapr/components-contrib/metadata"
 	"github.com/dapr/components-contrib/state"
 	"github.com/dapr/components-contrib/state/sqlite"
+	kitmd "github.com/dapr/kit/metadata"
 )
 
 // embedded is state.embedded, the engine's own durable state store: SQLite in
@@ -26,8 +28,11 @@ type embedded struct {
 	// extra is metadata that the component sets over ours.
 	extra map[string]string
 
-	mu     sync.RWMutex
+	mu sync.RWMutex
+	// db opens the file, lays out its tables, lists keys and removes what has
+	// expired; what is read and written goes by the statements.
 	db     *sqlite.SQLiteStore
+	sql    *statements
 	syncer *syncer
 	closed bool
 }
@@ -61,9 +66,9 @@ func (e *embedded) Init(_ context.Context, md state.Metadata) error {
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-// open gives the database, which is opened by the first who asks. The caller
-// calls done when it has finished.
-func (e *embedded) open(ctx context.Context) (db *sqlite.SQLiteStore, done func(), err error) {
+// open gives the statements of the database, which is opened by the first who
+// asks. The caller calls done when it has finished.
+func (e *embedded) open(ctx context.Context) (sql *statements, done func(), err error) {
 	for {
 		e.mu.RLock()
 		if e.closed {
@@ -71,7 +76,7 @@ func (e *embedded) open(ctx context.Context) (db *sqlite.SQLiteStore, done func(
 			return nil, nil, fmt.Errorf("state store %s is closed", e.name)
 		}
 		if e.db != nil {
-			return e.db, e.mu.RUnlock, nil
+			return e.sql, e.mu.RUnlock, nil
 		}
 		e.mu.RUnlock()
 		if err := e.start(ctx); err != nil {
@@ -114,7 +119,19 @@ func (e *embedded) start(ctx context.Context) error {
 	// One connection: SQLite has one writer at a time, and those that wait for
 	// it inside SQLite do so by sleeping. It also is one page cache instead of
 	// one for each request under way.
-	db.GetDBAccess().GetConnection().SetMaxOpenConns(1)
+	conn := db.GetDBAccess().GetConnection()
+	conn.SetMaxOpenConns(1)
+	set := struct {
+		TableName string
+		Timeout   time.Duration
+	}{"state", 20 * time.Second}
+	if err = kitmd.DecodeMetadata(props, &set); err == nil {
+		e.sql, err = prepare(context.WithoutCancel(ctx), conn, set.TableName, set.Timeout)
+	}
+	if err != nil {
+		_ = part{state: db}.close()
+		return err
+	}
 	e.db = db
 	if !e.always {
 		e.syncer = &syncer{path: file + "-wal", log: e.host.log}
@@ -144,98 +161,82 @@ func (e *embedded) GetComponentMetadata() metadata.MetadataMap {
 
 // Ping opens the store.
 func (e *embedded) Ping(ctx context.Context) error {
-	db, done, err := e.open(ctx)
+	_, done, err := e.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer done()
-	return db.Ping(ctx)
+	return e.db.Ping(ctx)
 }
 
 // Get reads a value.
 func (e *embedded) Get(ctx context.Context, req *state.GetRequest) (*state.GetResponse, error) {
-	db, done, err := e.open(ctx)
+	sql, done, err := e.open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	return db.Get(ctx, req)
+	return sql.read(ctx, req)
 }
 
 // Set writes a value.
 func (e *embedded) Set(ctx context.Context, req *state.SetRequest) error {
-	db, done, err := e.open(ctx)
+	sql, done, err := e.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer done()
-	return e.wrote(db.Set(ctx, req))
+	return e.wrote(sql.write(ctx, *req))
 }
 
 // Delete removes a value.
 func (e *embedded) Delete(ctx context.Context, req *state.DeleteRequest) error {
-	db, done, err := e.open(ctx)
+	sql, done, err := e.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer done()
-	return e.wrote(db.Delete(ctx, req))
+	return e.wrote(sql.write(ctx, *req))
 }
 
 // BulkGet reads values.
-func (e *embedded) BulkGet(ctx context.Context, req []state.GetRequest, opts state.BulkGetOpts) ([]state.BulkGetResponse, error) {
-	db, done, err := e.open(ctx)
+func (e *embedded) BulkGet(ctx context.Context, req []state.GetRequest, _ state.BulkGetOpts) ([]state.BulkGetResponse, error) {
+	sql, done, err := e.open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	return db.BulkGet(ctx, req, opts)
+	return sql.readMany(ctx, req)
 }
 
 // BulkSet writes values, each by itself.
 func (e *embedded) BulkSet(ctx context.Context, req []state.SetRequest, opts state.BulkStoreOpts) error {
-	db, done, err := e.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer done()
-	return e.wroteSome(db.BulkSet(ctx, req, opts))
+	return state.NewDefaultBulkStore(e).BulkSet(ctx, req, opts)
 }
 
 // BulkDelete removes values, each by itself.
 func (e *embedded) BulkDelete(ctx context.Context, req []state.DeleteRequest, opts state.BulkStoreOpts) error {
-	db, done, err := e.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer done()
-	return e.wroteSome(db.BulkDelete(ctx, req, opts))
-}
-
-// wroteSome is wrote for what may have succeeded in part.
-func (e *embedded) wroteSome(err error) error {
-	_ = e.wrote(nil)
-	return err
+	return state.NewDefaultBulkStore(e).BulkDelete(ctx, req, opts)
 }
 
 // Multi writes and removes all or nothing.
 func (e *embedded) Multi(ctx context.Context, req *state.TransactionalStateRequest) error {
-	db, done, err := e.open(ctx)
+	sql, done, err := e.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer done()
-	return e.wrote(db.Multi(ctx, req))
+	return e.wrote(sql.write(ctx, req.Operations...))
 }
 
 // KeysLike lists keys by an SQL pattern.
 func (e *embedded) KeysLike(ctx context.Context, req *state.KeysLikeRequest) (*state.KeysLikeResponse, error) {
-	db, done, err := e.open(ctx)
+	_, done, err := e.open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	return db.KeysLike(ctx, req)
+	return e.db.KeysLike(ctx, req)
 }
 
 // Close waits for what is under way, then syncs and closes the file.

@@ -247,7 +247,17 @@ func BenchmarkEmbedded(b *testing.B) {
 				}})
 			},
 		}
-		for _, name := range []string{"get", "set", "transaction of 3"} {
+		for _, n := range []int{10, 100} {
+			ops["bulk get of "+strconv.Itoa(n)] = func(i int) error {
+				req := make([]state.GetRequest, n)
+				for j := range req {
+					req[j].Key = key(i + j)
+				}
+				_, err := e.BulkGet(ctx, req, state.BulkGetOpts{})
+				return err
+			}
+		}
+		for _, name := range []string{"get", "set", "transaction of 3", "bulk get of 10", "bulk get of 100"} {
 			mode := "sync each second"
 			if always {
 				mode = "sync always"
