@@ -122,6 +122,18 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// TestDropSaysWhy: what a handler of Weft's answers beside DROP is told.
+func TestDropSaysWhy(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"status":"DROP","error":"no such customer"}`: "the message was dropped: the function answered DROP: no such customer",
+		`{"status":"DROP","error":{"code":7}}`:         "the message was dropped: the function answered DROP",
+	} {
+		if err := (answer{status: 200, body: []byte(body)}).verdict(); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", body, err, want)
+		}
+	}
+}
+
 func FuzzVerdict(f *testing.F) {
 	f.Add(200, []byte(`{"status":"SUCCESS"}`))
 	f.Add(200, []byte(`{"status":5}`))

@@ -106,7 +106,10 @@ func (a answer) verdict() error {
 	case !a.ok():
 		return fmt.Errorf("the function answered %d: %s", a.status, a.quote())
 	}
-	var said pubsub.AppResponse
+	var said struct {
+		pubsub.AppResponse
+		Error any // why, in the words of Weft's own handlers
+	}
 	// A body that is none of Dapr's is as good as an empty one.
 	if json.NewDecoder(bytes.NewReader(a.body)).Decode(&said) != nil {
 		return nil
@@ -117,6 +120,9 @@ func (a answer) verdict() error {
 	case pubsub.Retry:
 		return errors.New("the function answered RETRY")
 	case pubsub.Drop:
+		if why, ok := said.Error.(string); ok && why != "" {
+			return fmt.Errorf("%w: the function answered DROP: %s", errDropped, answer{body: []byte(why)}.quote())
+		}
 		return fmt.Errorf("%w: the function answered DROP", errDropped)
 	}
 	return fmt.Errorf("the function answered status %.40q, which is none of SUCCESS, RETRY and DROP", string(said.Status))

@@ -47,6 +47,11 @@
 // The text of an error travels with the event, to whoever handles the failure;
 // its stack, if the handler panicked, only reaches the log.
 //
+// An event of a Dapr topic has no policy of the mesh: an error has its broker
+// send it again, [Permanent] and data that do not fit drop it, each by way of
+// the dead-letter topic if there is one. What Typed functions return for it
+// goes nowhere. HTTP functions answer in Dapr's words themselves.
+//
 // # Environment
 //
 //	PORT             where to listen, 8080 by default

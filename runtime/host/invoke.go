@@ -29,14 +29,16 @@ func (h *Host) serveDelivery(w http.ResponseWriter, r *http.Request, f *mounted)
 		h.refuse(w, r, bodyFailure(r.Context(), err, h.opts.MaxBody))
 		return
 	}
-	events, _, err := wire.Read(r.Header, body)
+	events, mode, err := wire.Read(r.Header, body)
 	if err != nil {
-		h.refuse(w, r, readFailure(err))
+		if err := readFailure(err); !ofTopic(r, mode, nil) || !h.drop(r.Context(), w, err) {
+			h.refuse(w, r, err)
+		}
 		return
 	}
 	if len(events) == 1 {
 		e := &events[0]
-		h.invoke(w, r, f, e, Input{Event: e, ContentType: e.DataContentType(), Body: e.Data()})
+		h.invoke(w, r, f, e, ofTopic(r, mode, e), Input{Event: e, ContentType: e.DataContentType(), Body: e.Data()})
 		return
 	}
 	h.invokeBatch(w, r, f, events)
@@ -55,11 +57,12 @@ func (h *Host) servePlain(w http.ResponseWriter, r *http.Request, f *mounted) {
 		h.refuse(w, r, bodyFailure(r.Context(), err, h.opts.MaxBody))
 		return
 	}
-	h.invoke(w, r, f, nil, Input{ContentType: r.Header.Get("Content-Type"), Body: body, Path: r.URL.Path})
+	h.invoke(w, r, f, nil, false, Input{ContentType: r.Header.Get("Content-Type"), Body: body, Path: r.URL.Path})
 }
 
-// invoke calls a Func once and answers.
-func (h *Host) invoke(w http.ResponseWriter, r *http.Request, f *mounted, e *event.Event, in Input) {
+// invoke calls a Func once and answers: whoever delivers an event of a topic,
+// in Dapr's words.
+func (h *Host) invoke(w http.ResponseWriter, r *http.Request, f *mounted, e *event.Event, topic bool, in Input) {
 	c, ctx, cancel := h.begin(r, f, e)
 	defer cancel()
 	a := &answer{w: w}
@@ -70,8 +73,13 @@ func (h *Host) invoke(w http.ResponseWriter, r *http.Request, f *mounted, e *eve
 	if !a.claim() {
 		return // the deadline has answered
 	}
-	if err == nil {
+	switch {
+	case err == nil && topic:
+		err = h.answerTopic(w, f, c, emits)
+	case err == nil:
 		err = h.answer(ctx, w, r, f, c, &out, emits)
+	case topic && h.drop(ctx, w, err):
+		return
 	}
 	if err != nil {
 		h.fail(ctx, w, c, err)

@@ -20,12 +20,9 @@ const maxErrorText = 8 << 10
 
 // problem answers with a status and {"error": text}.
 func problem(w http.ResponseWriter, status int, text string) {
-	if len(text) > maxErrorText {
-		text = strings.ToValidUTF8(text[:maxErrorText], "") + " …"
-	}
 	body, err := json.Marshal(struct {
 		Error string `json:"error"`
-	}{text})
+	}{bounded(text)})
 	if err != nil { // never of a string
 		body = []byte(`{"error":""}`)
 	}
@@ -34,6 +31,14 @@ func problem(w http.ResponseWriter, status int, text string) {
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // the client may have gone; there is no one to tell
+}
+
+// bounded cuts the text of an error for an answer.
+func bounded(text string) string {
+	if len(text) > maxErrorText {
+		return strings.ToValidUTF8(text[:maxErrorText], "") + " …"
+	}
+	return text
 }
 
 // statusOf is the status that answers an error of a handler or of the host.
