@@ -7,10 +7,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 
 	"github.com/weftmesh/weft/internal/contract"
+	"github.com/weftmesh/weft/mesh"
 )
 
 // command is how a process is started.
@@ -26,7 +28,7 @@ func (p *pool) command(rev *revision, address string) (command, error) {
 	if err != nil {
 		return command{}, err
 	}
-	env := inherited(os.Environ())
+	env := append(processors(p.f), inherited(os.Environ())...)
 	if p.m.opts.Env != nil {
 		more, err := p.m.opts.Env(p.f)
 		if err != nil {
@@ -68,6 +70,19 @@ func (p *pool) command(rev *revision, address string) (command, error) {
 		}
 	}
 	return c, nil
+}
+
+// processors has a Go program that may use a part of the machine's processors
+// make threads for so many: limits.cpu, rounded up. Without a container around
+// it nothing else would tell it, and threads that it may not use much cost it
+// wake-ups and memory. GOMAXPROCS in the mesh or in the engine's environment
+// wins.
+func processors(f *mesh.Function) []string {
+	limit := f.Resources.Limits.Cpu().MilliValue()
+	if limit <= 0 || limit > int64(runtime.NumCPU())*1000 {
+		return nil
+	}
+	return []string{fmt.Sprintf("GOMAXPROCS=%d", (limit+999)/1000)}
 }
 
 // inherited is what a function gets of the engine's environment: what
