@@ -9,10 +9,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
-	mqtt "github.com/eclipse/paho.mqtt.golang"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/weftmesh/weft/bindings/components"
@@ -45,6 +45,8 @@ type Broker struct {
 	log             *slog.Logger
 	quiet           quiet
 	publisher       *publisher
+	// joined counts the connections made to publish by, where that matters.
+	joined atomic.Uint64
 	// waiters are publishes that wait for their event to be stored, by copy,
 	// where the component lives in this process.
 	waiters sync.Map
@@ -107,7 +109,7 @@ func (b *Broker) start(ctx context.Context) error {
 
 // connect opens an instance of the component.
 func (b *Broker) connect(ctx context.Context, c connection) (*instance, error) {
-	listens := c.consumer != ""
+	listens := c.queue != nil
 	if !listens {
 		c.consumer = b.consumer("publisher")
 	}
@@ -115,16 +117,37 @@ func (b *Broker) connect(ctx context.Context, c connection) (*instance, error) {
 		// No two connections may have the same name.
 		c.consumer += "_" + b.engine
 		if listens {
-			s := &session{options: func() (*mqtt.ClientOptions, error) { return mqttOptions(b.publisher.metadata(), c.consumer) }}
+			s := &session{b: b, id: c.consumer, stands: &c.queue.stands, lost: c.lost}
 			return &instance{PubSub: s, release: s.Close}, nil
 		}
-		c.consumer += "_" + rand.Text()[:8]
+		return b.line(ctx, c)
 	}
 	if b.traits.streams {
 		c.settings = append(slices.Clone(c.settings),
 			setting{name: "durableName", value: c.consumer, must: true}, setting{name: "queueGroupName", value: c.consumer, must: true})
 	}
 	return b.open(ctx, c)
+}
+
+// line opens what publishes to an MQTT server. The component is opened as well:
+// it checks its metadata, and whether the server is there.
+func (b *Broker) line(ctx context.Context, c connection) (*instance, error) {
+	id, tell := c.consumer, c.props
+	c.consumer += "_" + rand.Text()[:8]
+	var props map[string]string
+	c.props = func(p map[string]string) {
+		props = p
+		tell(p)
+	}
+	inst, err := b.open(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	l := newLine(b, id, props)
+	if _, err := l.connected(ctx); err != nil {
+		return nil, errors.Join(err, inst.release())
+	}
+	return &instance{PubSub: l, release: func() error { return errors.Join(l.Close(), inst.release()) }}, nil
 }
 
 // keyEngine is the key of Local's shared state under which the engine's id is.

@@ -14,6 +14,11 @@ type connection struct {
 	settings []setting
 	// logged sees what the instance logs as an error; may be nil.
 	logged func(text string)
+	// queue that it listens for; nil for one that publishes.
+	queue *queue
+	// lost is told when the instance has lost its server for good; nil for one
+	// that publishes.
+	lost func(error)
 	// props sees the metadata that the instance opens with; may be nil.
 	props func(map[string]string)
 }

@@ -62,6 +62,8 @@
 //     acknowledgement, and with concurrency "parallel" its client acknowledges a
 //     message before it is handled. Stream and durable consumers are made here.
 //   - MQTT's connects before it subscribes, and what a server sends in between
-//     is never acknowledged: the package subscribes in its stead.
+//     is never acknowledged. It publishes again, as soon as it has connected
+//     anew, what a server that was restarted then confirms and drops, because no
+//     one has subscribed yet. The package does both in its stead.
 //   - The in-memory one keeps nothing: Publish waits until Local has the event.
 package daprbroker

@@ -110,6 +110,25 @@ func (c *tally) await(t *testing.T, ids []string) {
 	}
 }
 
+// atLeast waits until n events were handled.
+func (c *tally) atLeast(t *testing.T, n int) {
+	t.Helper()
+	late := time.After(patience)
+	for {
+		c.mu.Lock()
+		have := len(c.seen)
+		c.mu.Unlock()
+		if have >= n {
+			return
+		}
+		select {
+		case <-c.more:
+		case <-late:
+			t.Fatalf("%d events were handled, want %d", have, n)
+		}
+	}
+}
+
 // twice gives the events that were handled more than once.
 func (c *tally) twice() []string {
 	c.mu.Lock()

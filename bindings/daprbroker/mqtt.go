@@ -13,56 +13,13 @@ import (
 	"github.com/dapr/components-contrib/pubsub"
 )
 
-// session listens to one topic of an MQTT server in a session that the server
-// keeps. It is used in place of the component's own way to subscribe, which
-// connects first and says what it wants with a message then: a server sends what
-// it kept for a session as soon as the client has connected, and what comes
-// before the component subscribes is neither handled nor ever acknowledged, until
-// the server has as many in flight as it allows and sends no more.
-type session struct {
-	pubsub.PubSub // none: only Subscribe is used
-	options       func() (*mqtt.ClientOptions, error)
-	client        mqtt.Client
-}
-
 const (
 	// mqttWait bounds the wait for the server's answers, mqttGoodbye that for
 	// acknowledgements on their way when the session ends.
 	mqttWait    = 20 * time.Second
 	mqttGoodbye = 100 * time.Millisecond
-	// mqttReconnect is the longest pause between attempts to connect anew.
-	mqttReconnect = 10 * time.Second
-	mqttQoS       = 1
+	mqttQoS     = 1
 )
-
-// Subscribe hands messages on the topic to handler until close.
-func (s *session) Subscribe(ctx context.Context, req pubsub.SubscribeRequest, handler pubsub.Handler) error {
-	o, err := s.options()
-	if err != nil {
-		return err
-	}
-	o.SetDefaultPublishHandler(func(_ mqtt.Client, m mqtt.Message) {
-		if handler(ctx, &pubsub.NewMessage{Topic: m.Topic(), Data: m.Payload()}) == nil {
-			m.Ack()
-		}
-	})
-	o.SetOnConnectHandler(func(c mqtt.Client) {
-		// A server that lost its sessions does not know the subscription.
-		c.Subscribe(req.Topic, mqttQoS, nil)
-	})
-	s.client = mqtt.NewClient(o)
-	if err := answer(ctx, s.client.Connect()); err != nil {
-		return fmt.Errorf("connect: %w", err)
-	}
-	token := s.client.Subscribe(req.Topic, mqttQoS, nil)
-	if err := answer(ctx, token); err != nil {
-		return fmt.Errorf("subscribe to %s: %w", req.Topic, err)
-	}
-	if t, ok := token.(*mqtt.SubscribeToken); ok && t.Result()[req.Topic] > mqttQoS {
-		return fmt.Errorf("subscribe to %s: the server refuses it; do its access rules allow it, and has it shared subscriptions?", req.Topic)
-	}
-	return nil
-}
 
 func answer(ctx context.Context, t mqtt.Token) error {
 	timer := time.NewTimer(mqttWait)
@@ -75,14 +32,6 @@ func answer(ctx context.Context, t mqtt.Token) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// Close leaves the session to the server.
-func (s *session) Close() error {
-	if s.client != nil {
-		s.client.Disconnect(uint(mqttGoodbye.Milliseconds()))
-	}
-	return nil
 }
 
 // mqttOptions reads the component's metadata as the component does.
@@ -103,7 +52,7 @@ func mqttOptions(props map[string]string, clientID string) (*mqtt.ClientOptions,
 		SetCleanSession(false).SetAutoAckDisabled(true).
 		// Handlers wait for room.
 		SetOrderMatters(false).
-		SetAutoReconnect(true).SetMaxReconnectInterval(mqttReconnect).SetConnectRetry(false).SetConnectTimeout(mqttWait)
+		SetAutoReconnect(false).SetConnectRetry(false).SetConnectTimeout(mqttWait)
 	if password, ok := u.User.Password(); ok {
 		o.SetPassword(password)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/dapr/components-contrib/pubsub"
@@ -35,7 +36,11 @@ type queue struct {
 	room                  *room
 	seen                  seen
 	hands                 hands
-	renewal               chan struct{}
+	renewal, hurried      chan struct{}
+	// stands and proving are of use where a server may forget a subscription;
+	// proving is set while the queue listens to have it confirmed.
+	stands  standing
+	proving atomic.Bool
 
 	mu    sync.Mutex
 	users int
@@ -47,7 +52,7 @@ type queue struct {
 }
 
 func newQueue(b *Broker, name string) *queue {
-	q := &queue{b: b, name: name, topic: b.topic(name), consumer: b.consumer(name), renewal: make(chan struct{}, 1)}
+	q := &queue{b: b, name: name, topic: b.topic(name), consumer: b.consumer(name), renewal: make(chan struct{}, 1), hurried: make(chan struct{}, 1)}
 	q.room = newRoom(func(ctx context.Context) (int, error) {
 		s, err := b.local.Stats(ctx, name)
 		return s.Waiting, err
@@ -193,15 +198,38 @@ func (q *queue) listen(ctx context.Context, first chan<- error) {
 		if q.b.quiet.allow("listen " + q.name) {
 			q.b.log.Warn("queue cannot be read from its component; will try on", "queue", q.name, "component", q.b.name, "tried", time.Since(began).Round(time.Millisecond), "error", err)
 		}
-		sleep(ctx, pause)
+		if time.Since(began) > reconnectMost {
+			pause = reconnectFirst // it went well for a while
+		}
+		q.rests(ctx, pause)
 		pause = min(2*pause, reconnectMost)
+	}
+}
+
+// hurry ends the pause before the next attempt to listen, if there is one.
+func (q *queue) hurry() {
+	select {
+	case q.hurried <- struct{}{}:
+	default:
+	}
+}
+
+// rests waits between attempts to listen.
+func (q *queue) rests(ctx context.Context, pause time.Duration) {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-q.hurried:
+	case <-ctx.Done():
 	}
 }
 
 // session subscribes with one instance, until ctx ends or the instance is to be
 // replaced.
 func (q *queue) session(ctx context.Context, ready func()) error {
-	inst, err := q.b.connect(ctx, connection{consumer: q.consumer, settings: q.b.traits.consume})
+	lost := make(chan error, 1)
+	inst, err := q.b.connect(ctx, connection{consumer: q.consumer, settings: q.b.traits.consume, queue: q, lost: func(err error) { lost <- err }})
 	if err != nil {
 		return err
 	}
@@ -233,6 +261,8 @@ func (q *queue) session(ctx context.Context, ready func()) error {
 			return nil
 		case <-q.renewal:
 			return nil
+		case err := <-lost:
+			return err
 		case <-tick.C:
 			if q.room.lacking() >= lackingMost {
 				return errNoRoom

@@ -76,21 +76,28 @@ func TestRealLeavesNothing(t *testing.T) {
 // TestRealRestart kills the server in the middle, but for Mosquitto, which
 // writes sessions down a while after it has confirmed: it is stopped.
 func TestRealRestart(t *testing.T) {
-	ctl := os.Getenv("WEFT_TEST_CTL")
 	each(t, func(t *testing.T, name string, c component) {
-		if ctl == "" {
-			t.Fatal("WEFT_TEST_CTL does not name the program that restarts servers")
-		}
 		how := "crash"
 		if name == "mqtt" {
 			how = "restart"
 		}
-		serverRestart(t, c, meshOf(t.TempDir()), func() {
-			if out, err := exec.CommandContext(t.Context(), ctl, how, name).CombinedOutput(); err != nil {
-				t.Fatalf("%s %s %s: %v\n%s", ctl, how, name, err, out)
-			}
-		})
+		restart := control(t, how, name)
+		serverRestart(t, c, meshOf(t.TempDir()), restart)
 	})
+}
+
+// control gives what does something to a server.
+func control(t *testing.T, how, name string) func() {
+	t.Helper()
+	ctl := os.Getenv("WEFT_TEST_CTL")
+	if ctl == "" {
+		t.Fatal("WEFT_TEST_CTL does not name the program that restarts servers")
+	}
+	return func() {
+		if out, err := exec.CommandContext(t.Context(), ctl, how, name).CombinedOutput(); err != nil {
+			t.Fatalf("%s %s %s: %v\n%s", ctl, how, name, err, out)
+		}
+	}
 }
 
 func each(t *testing.T, test func(t *testing.T, name string, c component)) {
