@@ -2,16 +2,12 @@ package subscriptions
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/weftmesh/weft/mesh/source"
 )
 
 // pathSubscribe is where an app tells what it subscribes to (Dapr's API
@@ -108,11 +104,19 @@ func (mem *member) askTopics(ctx context.Context) (wants []*want, ok bool) {
 		return nil, true
 	}
 	asked, err := parseSubscriptions(a.body)
-	if err != nil {
+	var wrong entryFaults
+	switch {
+	case errors.As(err, &wrong):
+		if mem.newlyMalformed(err.Error()) {
+			log.Warn("the function subscribes to nothing: a field of what GET "+pathSubscribe+" answers is of the wrong type", "error", err.Error())
+		}
+		return nil, true
+	case err != nil:
 		mem.tellMalformed(err.Error() + ": " + a.quote())
 		return nil, true
 	}
-	for _, s := range asked {
+	for i, s := range asked {
+		log := log.With("entry", fmt.Sprintf("[%d]", i))
 		s.kind, s.from = typeProgrammatic, "GET "+pathSubscribe+" of "+mem.f.Name
 		w, err := compile(s)
 		if err != nil {
@@ -167,56 +171,17 @@ func (mem *member) inquire(ctx context.Context, method, path string) (a answer, 
 // tellMalformed logs once that an answer was no list of subscriptions: most
 // likely the function answers every path.
 func (mem *member) tellMalformed(why string) {
-	mem.mu.Lock()
-	known := mem.malformed == why
-	mem.malformed = why
-	mem.mu.Unlock()
-	if !known {
+	if mem.newlyMalformed(why) {
 		mem.m.log.Info("the function subscribes to nothing: its answer to GET "+pathSubscribe+" is no list of subscriptions",
 			"function", mem.f.Name, "answer", why)
 	}
 }
 
-// parseSubscriptions reads the answer to GET /dapr/subscribe. An empty one is an
-// empty list.
-func parseSubscriptions(body []byte) ([]asked, error) {
-	type routes struct {
-		Rules   []source.SubscriptionRule `json:"rules"`
-		Default string                    `json:"default"`
-	}
-	var list []struct {
-		PubSub     string            `json:"pubsubname"`
-		Topic      string            `json:"topic"`
-		DeadLetter string            `json:"deadLetterTopic"`
-		Metadata   map[string]string `json:"metadata"`
-		Route      string            `json:"route"`
-		Routes     routes            `json:"routes"`
-		Bulk       struct {
-			Enabled     bool  `json:"enabled"`
-			MaxMessages int32 `json:"maxMessagesCount"`
-			MaxAwaitMs  int32 `json:"maxAwaitDurationMs"`
-		} `json:"bulkSubscribe"`
-	}
-	if len(body) == 0 {
-		return nil, nil
-	}
-	if err := json.Unmarshal(body, &list); err != nil {
-		return nil, err
-	}
-	out := make([]asked, len(list))
-	for i, s := range list {
-		out[i] = asked{
-			pubsub: s.PubSub, topic: s.Topic, rules: s.Routes.Rules, fallback: s.Routes.Default,
-			deadLetter: s.DeadLetter, metadata: maps.Clone(s.Metadata),
-		}
-		if out[i].fallback == "" {
-			out[i].fallback = s.Route
-		}
-		if s.Bulk.Enabled {
-			out[i].bulk = &source.BulkSubscribe{
-				MaxMessages: int(s.Bulk.MaxMessages), MaxAwait: time.Duration(s.Bulk.MaxAwaitMs) * time.Millisecond,
-			}
-		}
-	}
-	return out, nil
+// newlyMalformed says whether that is not what was wrong with the last answer.
+func (mem *member) newlyMalformed(why string) bool {
+	mem.mu.Lock()
+	defer mem.mu.Unlock()
+	known := mem.malformed == why
+	mem.malformed = why
+	return !known
 }

@@ -59,6 +59,25 @@ func TestParseSubscriptions(t *testing.T) {
 	}
 }
 
+func TestWrongEntries(t *testing.T) {
+	cases := map[string]struct{ reason, body, want string }{
+		"field":    {"a field is named", `[{"pubsubname":"bus","topic":7,"route":"/o"}]`, "[0].topic is of type number, and a string is wanted"},
+		"deep":     {"within others too", `[{"topic":"a"},{"routes":{"rules":[{"match":1}]}}]`, "[1].routes.rules.match is of type number, and a string is wanted"},
+		"metadata": {"a truth value is not its word", `[{"metadata":{"rawPayload":true}}]`, "[0].metadata is of type bool, and a string is wanted"},
+		"several":  {"all at once", `[{"routes":[]},"orders",{"bulkSubscribe":{"enabled":"yes"}}]`, "[0].routes is of type array, and an object is wanted; [1] is of type string, and an object is wanted; [2].bulkSubscribe.enabled is of type string, and true or false is wanted"},
+		"number":   {"a fraction is no count", `[{"bulkSubscribe":{"maxMessagesCount":1.5}}]`, "[0].bulkSubscribe.maxMessagesCount is of type number 1.5, and a whole number is wanted"},
+		"object":   {"no list", `{"topic":"orders"}`, "it is a JSON object"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			_, err := parseSubscriptions([]byte(tc.body))
+			if err == nil || err.Error() != tc.want {
+				t.Errorf("%s: error %v, want %s", tc.reason, err, tc.want)
+			}
+		})
+	}
+}
+
 func FuzzParseSubscriptions(f *testing.F) {
 	f.Add([]byte(`[{"pubsubname":"bus","topic":"orders","routes":{"rules":[{"match":"event.type == \"x\"","path":"/x"}],"default":"/o"}}]`))
 	f.Add([]byte(`[{"pubsubname":"bus","topic":"orders","route":"//%zz?a#b","metadata":{"rawPayload":"1"}}]`))
