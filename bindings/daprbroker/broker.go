@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,6 +27,11 @@ type Options struct {
 	// state. It is the engine's embedded broker, is used with the same names of
 	// queues, and stays open when the Broker closes.
 	Local delivery.Broker
+	// Dir is the engine's data directory, which no other engine of the mesh on
+	// this machine has. Servers that keep a session for each engine know it by
+	// machine and directory: an engine whose data was removed has the session of
+	// the one before, and so what waits in it. With "" the name is drawn.
+	Dir string
 	// Namespace and Mesh name topics: DNS labels.
 	Namespace, Mesh string
 	// Logger; slog.Default() if nil.
@@ -76,7 +80,7 @@ func Open(ctx context.Context, o Options) (delivery.Broker, error) {
 	}
 	b := newBroker(o, o.PubSub.Name, o.PubSub.Type)
 	b.open = b.connectTo(o.PubSub)
-	if err := b.start(ctx); err != nil {
+	if err := b.start(ctx, o.Dir); err != nil {
 		return nil, err
 	}
 	return b, nil
@@ -96,9 +100,9 @@ func newBroker(o Options, name, typ string) *Broker {
 }
 
 // start opens the instance that publishes.
-func (b *Broker) start(ctx context.Context) error {
+func (b *Broker) start(ctx context.Context, dir string) error {
 	var err error
-	if b.engine, err = engineID(ctx, b.local.Shared()); err == nil {
+	if b.engine, err = engineID(ctx, b.local.Shared(), dir); err == nil {
 		b.publisher, err = newPublisher(ctx, b)
 	}
 	if err != nil {
@@ -148,27 +152,6 @@ func (b *Broker) line(ctx context.Context, c connection) (*instance, error) {
 		return nil, errors.Join(err, inst.release())
 	}
 	return &instance{PubSub: l, release: func() error { return errors.Join(l.Close(), inst.release()) }}, nil
-}
-
-// keyEngine is the key of Local's shared state under which the engine's id is.
-const keyEngine = "daprbroker.engine"
-
-// engineID is drawn at the first start and stays: a server may keep messages for
-// who was connected by a name.
-func engineID(ctx context.Context, s delivery.Shared) (string, error) {
-	fresh := strings.ToLower(rand.Text()[:10])
-	if s == nil {
-		return fresh, nil
-	}
-	for {
-		v, rev, err := s.Get(ctx, keyEngine)
-		if err != nil || len(v) > 0 {
-			return string(v), err
-		}
-		if ok, err := s.Put(ctx, keyEngine, []byte(fresh), rev); ok || err != nil {
-			return fresh, err
-		}
-	}
 }
 
 // topic of a queue. The names hold letters, digits, hyphens and dots, which all

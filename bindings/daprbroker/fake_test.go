@@ -82,7 +82,7 @@ func fakeBroker(t *testing.T, typ string, maxEvent int) (*Broker, *fake) {
 	f := &fake{handlers: make(map[string]pubsub.Handler), listen: make(chan struct{}, 100)}
 	b := newBroker(Options{Local: local, Namespace: "default", Mesh: "shop", Logger: log}, "bus", typ)
 	b.open = f.connect
-	if err := b.start(t.Context()); err != nil {
+	if err := b.start(t.Context(), ""); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = b.Close() })

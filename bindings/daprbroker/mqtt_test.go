@@ -3,6 +3,8 @@ package daprbroker_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 )
@@ -71,6 +73,30 @@ func TestRealMQTTRestarts(t *testing.T) {
 	publishing.Wait()
 	done.await(t, all)
 	t.Logf("%d events, %d of them handled more than once", len(all), len(done.twice()))
+	cancel()
+	handling.Wait()
+}
+
+// TestRealMQTTSession: what waits for an engine waits for the next one in its
+// place, also if that has nothing of what the first had.
+func TestRealMQTTSession(t *testing.T) {
+	c := servers["mqtt"].component(need(t, "mqtt"))
+	dir, meshName := filepath.Join(t.TempDir(), ".weft"), meshOf(t.TempDir())
+	ids := numbered("e", 20)
+	one := start(t, dir, meshName, c)
+	publish(t, one, ids)
+	if err := one.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	two := start(t, dir, meshName, c)
+	done := newTally()
+	ctx, cancel := context.WithCancel(t.Context())
+	var handling sync.WaitGroup
+	handling.Go(func() { _ = handle(ctx, two, done) })
+	done.await(t, ids)
 	cancel()
 	handling.Wait()
 }

@@ -75,7 +75,7 @@ func open(ctx context.Context, dir, meshName string, c component, o brokertest.O
 		return nil, errors.Join(err, e.local.Close())
 	}
 	e.Broker, err = daprbroker.Open(ctx, daprbroker.Options{
-		PubSub: e.set.PubSub("bus"), Local: e.local, Namespace: "default", Mesh: meshName, Logger: logTo(),
+		PubSub: e.set.PubSub("bus"), Local: e.local, Dir: dir, Namespace: "default", Mesh: meshName, Logger: logTo(),
 	})
 	if err != nil {
 		return nil, errors.Join(err, e.set.Close(), e.local.Close())

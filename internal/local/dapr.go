@@ -93,7 +93,7 @@ func (g *generation) linkBroker(ctx context.Context, set *components.Set) (deliv
 		}
 	}
 	return daprbroker.Open(ctx, daprbroker.Options{
-		PubSub: carrier, Local: g.e.broker, Namespace: g.plan.Namespace, Mesh: g.plan.Name, Logger: g.e.log,
+		PubSub: carrier, Local: g.e.broker, Dir: g.e.data.path, Namespace: g.plan.Namespace, Mesh: g.plan.Name, Logger: g.e.log,
 	})
 }
 
