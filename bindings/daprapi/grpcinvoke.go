@@ -46,7 +46,7 @@ func (front) InvokeService(ctx context.Context, in *runtimev1.InvokeServiceReque
 	}
 	_ = grpc.SetHeader(ctx, answerMetadata(resp))
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return nil, httpStatusError(codeOf(resp.StatusCode), resp.StatusCode, string(data))
+		return nil, httpStatusError(codeOf(resp.StatusCode), resp.StatusCode, string(data), "")
 	}
 	return &commonv1.InvokeResponse{Data: &anypb.Any{Value: data}, ContentType: resp.Header.Get(headerContentType)}, nil
 }

@@ -52,7 +52,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c := api.caller(r.Header.Get(headerToken))
 	if c == nil {
-		http.Error(w, "invalid api token", http.StatusUnauthorized)
+		http.Error(w, "invalid api token"+tokenHint, http.StatusUnauthorized)
 		return
 	}
 	// The token is between the caller and this API.

@@ -18,7 +18,7 @@ func (c *caller) secretStore(name string) (secretstores.SecretStore, error) {
 	}
 	if len(c.secrets) == 0 {
 		return nil, universal(codes.FailedPrecondition, http.StatusInternalServerError, errorcodes.SecretStoreNotConfigured,
-			fmt.Sprintf("secret store is not configured: the function %s has no secret store; declare one among the components of the mesh", c.function.Name))
+			fmt.Sprintf("secret store is not configured: the function %s sees no secret store; declare one among the components of the mesh, with scopes that do not leave the function out", c.function.Name))
 	}
 	// 401 is daprd's.
 	return nil, universal(codes.InvalidArgument, http.StatusUnauthorized, errorcodes.SecretStoreNotFound,

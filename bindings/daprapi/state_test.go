@@ -222,6 +222,20 @@ func TestGRPCFaults(t *testing.T) {
 	}
 }
 
+// TestScopedAway: what a function does not see for its scopes says so.
+func TestScopedAway(t *testing.T) {
+	h := start(t)
+	for _, path := range []string{"/v1.0/secrets/vault/key", "/v1.0/publish/failing/t"} {
+		method := "GET"
+		if strings.Contains(path, "publish") {
+			method = "POST"
+		}
+		if got := h.do(guest, method, path, ""); !strings.Contains(got.Body, "with scopes that do not leave the function out") {
+			t.Errorf("%s: %v", path, got)
+		}
+	}
+}
+
 func TestCallersByToken(t *testing.T) {
 	h := start(t)
 	for name, tc := range map[string]struct {
@@ -240,8 +254,13 @@ func TestCallersByToken(t *testing.T) {
 			if got := status.Code(err); got != tc.code {
 				t.Errorf("%s: got %v (%v), want %v", tc.reason, got, err, tc.code)
 			}
-			if got := h.do(tc.function, "GET", "/v1.0/state/store/k", ""); got.Status != tc.status {
+			got := h.do(tc.function, "GET", "/v1.0/state/store/k", "")
+			if got.Status != tc.status {
 				t.Errorf("%s: got %v, want %d", tc.reason, got, tc.status)
+			}
+			const hint = "weft env FUNCTION prints it"
+			if tc.code == codes.Unauthenticated && (!strings.Contains(err.Error(), hint) || !strings.Contains(got.Body, hint)) {
+				t.Errorf("nothing says where the token comes from: %v; %s", err, got.Body)
 			}
 		})
 	}

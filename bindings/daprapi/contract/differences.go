@@ -23,11 +23,12 @@ type Difference struct {
 var Differences = []Difference{
 	{
 		Name:   "Errors say what to do",
-		Reason: "where a component, a function or a limit stands in the way, what mends it in the mesh file follows daprd's text.",
+		Reason: "where a component, a function, a token or a limit stands in the way, what mends it follows daprd's text.",
 		hints: []*regexp.Regexp{
 			regexp.MustCompile(` ?: declare it among the components of the mesh(, with scopes that do not leave the function out| and in (state|bindings) of the function app)`),
 			regexp.MustCompile(`: function app sees no pub/sub component of that name; declare one, and name the function in its scopes if it has any`),
 			regexp.MustCompile(`: the mesh contract has no such function`),
+			regexp.MustCompile(`: send as dapr-api-token what the function has as DAPR_API_TOKEN in its environment; weft env FUNCTION prints it`),
 			regexp.MustCompile(`: the limit is \d+ bytes`),
 		},
 	},
