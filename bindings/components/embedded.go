@@ -139,8 +139,18 @@ func (e *embedded) start(ctx context.Context) error {
 	return nil
 }
 
-// wrote notes that there is something to sync.
+// sqliteFull is SQLite's result code for a disk without room (SQLITE_FULL).
+const sqliteFull = 13
+
+// wrote notes that there is something to sync, or says what to do about a disk
+// that is full. Removing is writing to the log, so that it takes room as well.
 func (e *embedded) wrote(err error) error {
+	if coded, ok := errors.AsType[interface {
+		error
+		Code() int
+	}](err); ok && coded.Code()&0xff == sqliteFull {
+		return fmt.Errorf("the disk with %s is full: make room there, for removing keys needs some too: %w", e.dir, err)
+	}
 	if err == nil && e.syncer != nil {
 		e.syncer.dirty()
 	}
