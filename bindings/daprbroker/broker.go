@@ -154,18 +154,9 @@ func (b *Broker) line(ctx context.Context, c connection) (*instance, error) {
 	return &instance{PubSub: l, release: func() error { return errors.Join(l.Close(), inst.release()) }}, nil
 }
 
-// topic of a queue. The names hold letters, digits, hyphens and dots, which all
-// components take; where a dot means something, to NATS, it parts what it parts
-// here.
-func (b *Broker) topic(queue string) string {
-	return "weft." + b.namespace + "." + b.mesh + "." + queue
-}
+func (b *Broker) topic(queue string) string { return topicOf(b.namespace, b.mesh, queue) }
 
-// consumer is the name in which a queue's events are taken: the same for all
-// engines. It has no dots, which NATS forbids, and its parts no underscores.
-func (b *Broker) consumer(queue string) string {
-	return "weft_" + b.namespace + "_" + b.mesh + "_" + queue
-}
+func (b *Broker) consumer(queue string) string { return consumerOf(b.namespace, b.mesh, queue) }
 
 // subscribed is the topic as it is subscribed to: MQTT names a group there.
 func (b *Broker) subscribed(topic string) string {

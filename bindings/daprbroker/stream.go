@@ -59,7 +59,7 @@ func (b *Broker) stream(ctx context.Context, api js.JetStream, name string) (js.
 		var err error
 		name, err = api.StreamNameBySubject(ctx, subject)
 		if errors.Is(err, js.ErrStreamNotFound) {
-			return b.createStream(ctx, api, "WEFT_LINKS_"+b.namespace+"_"+b.mesh, subject)
+			return b.createStream(ctx, api, streamOf(b.namespace, b.mesh), subject)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("stream of subject %s: %w", subject, err)

@@ -146,19 +146,30 @@ var inMemoryTraits = traits{inProcess: true, limits: inMemoryLimits}
 // otherTraits suppose nothing of a type that this version does not know.
 var otherTraits = traits{standing: true, limits: otherLimits}
 
+// Types in lower case.
+const (
+	typeInMemory  = "pubsub.in-memory"
+	typeJetStream = "pubsub.jetstream"
+	typeRedis     = "pubsub.redis"
+	typeRabbitMQ  = "pubsub.rabbitmq"
+	typeKafka     = "pubsub.kafka"
+	typeMQTT      = "pubsub.mqtt3"
+	typeMQTTOld   = "pubsub.mqtt"
+)
+
 func traitsOf(componentType string) traits {
 	switch strings.ToLower(componentType) {
-	case "pubsub.in-memory":
+	case typeInMemory:
 		return inMemoryTraits
-	case "pubsub.jetstream":
+	case typeJetStream:
 		return jetstreamTraits
-	case "pubsub.redis":
+	case typeRedis:
 		return redisTraits
-	case "pubsub.rabbitmq":
+	case typeRabbitMQ:
 		return rabbitmqTraits
-	case "pubsub.kafka":
+	case typeKafka:
 		return kafkaTraits
-	case "pubsub.mqtt3", "pubsub.mqtt":
+	case typeMQTT, typeMQTTOld:
 		return mqttTraits
 	}
 	return otherTraits
