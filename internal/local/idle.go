@@ -9,10 +9,6 @@ import (
 )
 
 const (
-	// gcPercent trades a little processor time for a small engine: its live
-	// heap is small, and most of its memory would be garbage not yet
-	// collected.
-	gcPercent = 25
 	// relaxAfter is how long after the last work memory is given back.
 	relaxAfter = time.Second
 )

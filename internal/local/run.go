@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime/debug"
 	"syscall"
 	"time"
 )
@@ -27,7 +26,7 @@ func Run(ctx context.Context, opts Options) error {
 		return err
 	}
 	defer e.console.Close()
-	debug.SetGCPercent(gcPercent)
+	collectEarly()
 	if err := e.start(ctx); err != nil {
 		stopErr := e.stop()
 		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
