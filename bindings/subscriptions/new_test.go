@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/weftmesh/weft/api/v1beta1"
 	"github.com/weftmesh/weft/mesh"
 )
 
@@ -61,19 +62,43 @@ spec: {pubsubname: bus, topic: t, routes: {default: /x}}
 }
 
 // TestLinksAreNotOverheard: a topic that stands for many must not take in those
-// of links, where links travel by the component.
+// of links, at the server where links travel.
 func TestLinksAreNotOverheard(t *testing.T) {
-	m := &Manager{cfg: Config{Plan: &mesh.Plan{Broker: "links"}}}
+	m := &Manager{cfg: Config{Plan: &mesh.Plan{Broker: "links", Components: map[string]v1beta1.Component{
+		"links": {Type: "pubsub.mqtt3"}, "beside": {Type: "PubSub.MQTT"}, "other": {Type: "pubsub.jetstream"},
+	}}}}
+	local := &Manager{cfg: Config{Plan: &mesh.Plan{Broker: "links", Components: map[string]v1beta1.Component{
+		"links": {Type: "pubsub.in-memory"}, "beside": {Type: "pubsub.in-memory"},
+	}}}}
+	embedded := &Manager{cfg: Config{Plan: &mesh.Plan{Components: map[string]v1beta1.Component{"beside": {Type: "pubsub.mqtt3"}}}}}
 	for topic, hears := range map[string]bool{
 		"*": true, ">": true, "#": true, "+": true, "we*": true, "*.default.shop.ship": true,
 		"$share/group/#": true, "$share/group/weft.default.shop.ship": true,
 		"orders": false, "orders.*": false, "wefts*": false, "orders/#": false, "$share/group/orders/#": false,
+		"+/#": true, "weft.default.shop.ship/#": true,
 	} {
-		if got := m.overhears(&want{Subscription: Subscription{PubSub: "links", Topic: topic}}); got != hears {
-			t.Errorf("%s of what carries the links: %v, want %v", topic, got, hears)
+		cases := map[string]struct {
+			reason string
+			m      *Manager
+			pubsub string
+			want   bool
+		}{
+			"Carrier":  {"what carries the links", m, "links", hears},
+			"Beside":   {"another component may have the same server", m, "beside", hears},
+			"Other":    {"one of another type has not", m, "other", false},
+			"Unknown":  {"one that is not declared has none", m, "unknown", false},
+			"Local":    {"components without a server share none", local, "beside", false},
+			"Embedded": {"links that travel within the engine are not heard", embedded, "beside", false},
 		}
-		if m.overhears(&want{Subscription: Subscription{PubSub: "other", Topic: topic}}) {
-			t.Errorf("%s of another component carries no links", topic)
+		for name, tc := range cases {
+			if got := tc.m.overhears(&want{Subscription: Subscription{PubSub: tc.pubsub, Topic: topic}}); got != tc.want {
+				t.Errorf("%s: %s: %s: %v, want %v", name, topic, tc.reason, got, tc.want)
+			}
+		}
+	}
+	for _, topic := range []string{"+/temperature", "+/+", "+/x/#", "$share/group/+/temperature", "weft.x/y"} {
+		if m.overhears(&want{Subscription: Subscription{PubSub: "links", Topic: topic}}) {
+			t.Errorf("%s has more levels than the topics of links, which have one", topic)
 		}
 	}
 }

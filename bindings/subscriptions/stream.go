@@ -127,7 +127,10 @@ func (m *Manager) wanted(mem *member, req *runtimev1.SubscribeTopicEventsRequest
 		return nil, kiterrors.NewBuilder(codes.InvalidArgument, 404, text, name.Code, string(name.Category)).
 			WithErrorInfo(name.GrpcCode, nil).Build()
 	}
-	if m.overhears(w) || !ps.MaySubscribe(mem.f, w.Topic) {
+	if m.overhears(w) {
+		return nil, status.Errorf(codes.PermissionDenied, "subscription to topic '%s' on pubsub '%s' is not allowed: %s", w.Topic, w.PubSub, m.heard(w))
+	}
+	if !ps.MaySubscribe(mem.f, w.Topic) {
 		return nil, status.Errorf(codes.PermissionDenied, "subscription to topic '%s' on pubsub '%s' is not allowed", w.Topic, w.PubSub)
 	}
 	return w.of(mem.f), nil

@@ -76,7 +76,7 @@ func (m *Manager) refuses(f *mesh.Function, w *want) string {
 	ps := m.pubsub(f, w.PubSub)
 	switch {
 	case m.overhears(w):
-		return "its topic " + w.Topic + " takes in those that carry the links of the mesh"
+		return m.heard(w)
 	case ps == nil && slices.Contains(f.PubSubs, w.PubSub):
 		return "pub/sub component " + w.PubSub + " is not open"
 	case ps == nil:
@@ -91,10 +91,12 @@ func (m *Manager) refuses(f *mesh.Function, w *want) string {
 // pubsub.in-memory, pubsub.jetstream and pubsub.mqtt3.
 const wildcards = "*>#+"
 
-// overhears says whether a topic stands for many, those of links among them, in
-// the component that carries the links.
+// overhears says whether a topic stands for many, those of links among them, at
+// the server that carries the links. Another component of the same type may use
+// the same server by another of its addresses, and is taken to: what it must not
+// hear is lost or handled twice, and a topic can always be named more closely.
 func (m *Manager) overhears(w *want) bool {
-	if w.PubSub != m.cfg.Plan.Broker {
+	if w.PubSub != m.cfg.Plan.Broker && !m.besideLinks(w.PubSub) {
 		return false
 	}
 	topic := w.Topic
@@ -102,11 +104,50 @@ func (m *Manager) overhears(w *want) bool {
 	if rest, ok := strings.CutPrefix(topic, "$share/"); ok {
 		_, topic, _ = strings.Cut(rest, "/")
 	}
+	if typ := serverType(m.cfg.Plan.Components[w.PubSub].Type); typ == typeMQTT {
+		// A topic of several levels matches none of links, which have one, but
+		// for a # that stands for no level as well.
+		if _, rest, more := strings.Cut(topic, "/"); more && rest != "#" {
+			return false
+		}
+	}
 	start, many := topic, false
 	if i := strings.IndexAny(topic, wildcards); i >= 0 {
 		start, many = topic[:i], true
 	}
 	return strings.HasPrefix(start, linkTopics) || many && strings.HasPrefix(linkTopics, start)
+}
+
+// heard is why a topic that overhears is refused.
+func (m *Manager) heard(w *want) string {
+	by := m.cfg.Plan.Broker
+	if w.PubSub != by {
+		by += ", whose server " + w.PubSub + " may have too, as it has the same type"
+	}
+	return "its topic " + w.Topic + " takes in those that begin with " + linkTopics + ", which carry the links of the mesh by " + by +
+		"; name the topics more closely, such as orders/# or orders.*"
+}
+
+// besideLinks says whether a component may have the server of the one that
+// carries the links: those of a type without a server have none in common.
+func (m *Manager) besideLinks(pubsub string) bool {
+	plan := m.cfg.Plan
+	typ := serverType(plan.Components[plan.Broker].Type)
+	return typ != "" && typ != typeInMemory && serverType(plan.Components[pubsub].Type) == typ
+}
+
+const (
+	typeInMemory = "pubsub.in-memory"
+	typeMQTT     = "pubsub.mqtt3"
+)
+
+// serverType is a component's type, the same for two names of one.
+func serverType(typ string) string {
+	typ = strings.ToLower(typ)
+	if typ == "pubsub.mqtt" {
+		return typeMQTT
+	}
+	return typ
 }
 
 // scoped says whether scopes admit f: none admit all.
