@@ -13,7 +13,7 @@ import (
 // bridge is a logger of Dapr's that writes to slog, at the same level but for
 // info, which becomes debug: what components call information is about their
 // own steps, and a mesh has many. Fatal is an error here: a component must not
-// end the engine.
+// end the engine. Lines that come again are counted (sparse).
 type bridge struct {
 	log   *slog.Logger
 	clean redactor
@@ -21,18 +21,20 @@ type bridge struct {
 
 var _ logger.Logger = (*bridge)(nil)
 
-func (b *bridge) write(level slog.Level, text func() string) {
-	if b.log.Enabled(context.Background(), level) {
-		b.log.Log(context.Background(), level, b.clean.text(strings.TrimSuffix(text(), "\n")))
+// write writes a line; format is what it was made by, "" if by none.
+func (b *bridge) write(level slog.Level, format string, text func() string) {
+	ctx := context.Background()
+	if b.log.Enabled(ctx, level) {
+		b.log.Log(context.WithValue(ctx, formatKey{}, format), level, b.clean.text(strings.TrimSuffix(text(), "\n")))
 	}
 }
 
 func (b *bridge) line(level slog.Level, args []any) {
-	b.write(level, func() string { return fmt.Sprint(args...) })
+	b.write(level, "", func() string { return fmt.Sprint(args...) })
 }
 
 func (b *bridge) linef(level slog.Level, format string, args []any) {
-	b.write(level, func() string { return fmt.Sprintf(format, args...) })
+	b.write(level, format, func() string { return fmt.Sprintf(format, args...) })
 }
 
 func (b *bridge) Debug(args ...any) { b.line(slog.LevelDebug, args) }

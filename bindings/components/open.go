@@ -171,11 +171,12 @@ func (o *opener) instance(ctx context.Context, c v1beta1.Component) (*instance, 
 	}
 
 	clean := newRedactor(props, secrets)
+	log := slog.New(newSparse(o.cfg.Logger.Handler()))
 	s := &starter{
-		driver: d, component: c, clean: clean, log: o.cfg.Logger,
+		driver: d, component: c, clean: clean, log: log,
 		host: host{
 			name: c.Name, dir: o.cfg.Dir, always: o.cfg.SyncAlways,
-			log: &bridge{log: o.cfg.Logger.With("component", c.Name), clean: clean},
+			log: &bridge{log: log.With("component", c.Name), clean: clean},
 		},
 	}
 	t := o.cfg.templates()
