@@ -8,8 +8,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weftmesh/weft/bindings/daprbroker"
 	"github.com/weftmesh/weft/internal/adminapi"
 	"github.com/weftmesh/weft/internal/local"
+	"github.com/weftmesh/weft/mesh/source"
 )
 
 func (a *app) deleteCmd() *cobra.Command {
@@ -49,6 +51,7 @@ func (a *app) delete(ctx context.Context, engine engineFlags, force bool) error 
 		return err
 	}
 	fmt.Fprintf(a.Out, "stopped %s and removed its queues\n", client.Run().Mesh)
+	a.remains(engine)
 	return nil
 }
 
@@ -69,5 +72,18 @@ func (a *app) deleteStopped(ctx context.Context, engine engineFlags, force bool)
 		return nil
 	}
 	fmt.Fprintf(a.Out, "no engine was running; removed the queues in %s\n", readable(engine.dir()))
+	a.remains(engine)
 	return nil
+}
+
+// remains tells what a mesh whose links travel by a server of its own leaves
+// there: a mesh of the same name would find it.
+func (a *app) remains(engine engineFlags) {
+	bundle, _ := source.Load(engine.mesh.file, source.Options{}) // a mesh that cannot be read is deleted all the same
+	if bundle.Plan == nil {
+		return
+	}
+	for _, line := range daprbroker.Remains(bundle.Plan, engine.dir()) {
+		fmt.Fprintln(a.Out, "still there:", line)
+	}
 }
