@@ -32,7 +32,7 @@ const (
 func versions(t testing.TB, packages ...string) map[string]string {
 	t.Helper()
 	cmd := exec.Command("go", append([]string{"list", "-deps", "-json=Standard,Module"}, packages...)...)
-	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off")
+	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod")
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("go list %v: %v", packages, err)
@@ -81,14 +81,15 @@ func handlerProject(t testing.TB, source string, packages ...string) (root strin
 	return root
 }
 
-// offline is the environment of a build without a network.
-func offline() []string { return append(os.Environ(), "GOPROXY=off", "GOFLAGS=-mod=readonly") }
+// environment is that of a build: modules come from the cache, or, on a machine
+// that has none of them yet, from the proxy, as they do for go test itself.
+func environment() []string { return append(os.Environ(), "GOFLAGS=-mod=readonly") }
 
 // buildHandler builds the function of a project.
 func buildHandler(t testing.TB, root string) Result {
 	t.Helper()
 	req := requests(root, "hello")[0]
-	req.Env = offline()
+	req.Env = environment()
 	return (&Go{Root: root}).Build(context.Background(), req)[0]
 }
 

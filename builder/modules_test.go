@@ -136,7 +136,7 @@ func Handle(w http.ResponseWriter, r *http.Request) {
 				tc.prepare(t, root)
 			}
 			req := requests(root, "hello")[0]
-			req.Env = append(offline(), "GOFLAGS=")
+			req.Env = append(environment(), "GOFLAGS=")
 			req.Env = append(req.Env, tc.env...)
 			before := tree(t, root)
 			for range 2 {
@@ -161,7 +161,7 @@ func Handle(w http.ResponseWriter, r *http.Request) {
 func goRun(t *testing.T, dir string, args ...string) {
 	t.Helper()
 	cmd := exec.Command("go", args...)
-	cmd.Dir, cmd.Env = dir, append(offline(), "GOFLAGS=-mod=mod")
+	cmd.Dir, cmd.Env = dir, append(environment(), "GOFLAGS=-mod=mod")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
