@@ -1,0 +1,92 @@
+package desired
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/weftmesh/weft/api/v1beta1"
+	"github.com/weftmesh/weft/mesh"
+)
+
+// Labels and annotations of what a mesh has.
+const (
+	LabelMesh = "weft.dev/mesh"
+	// LabelFunction holds a function's name in kebab-case.
+	LabelFunction = "weft.dev/function"
+	// LabelRole is front, dispatcher or function.
+	LabelRole = "weft.dev/role"
+	// AnnotationPaused on a FunctionMesh: the controller leaves its resources
+	// as they are while the value is "true".
+	AnnotationPaused = "weft.dev/paused"
+)
+
+// Settings of an installation: the same for all meshes of a cluster.
+type Settings struct {
+	// Dataplane is the image of front and dispatchers.
+	Dataplane string
+	// Broker carries the links of meshes that name none: a pubsub.jetstream
+	// component, with natsURL.
+	Broker v1beta1.Component
+	// Namespace that the controller itself runs in.
+	Namespace string
+	// OTLPEndpoint that functions, front and dispatchers are told; "" for none.
+	OTLPEndpoint string
+	// Has says which kinds the cluster knows.
+	Has Installed
+}
+
+// Installed says which kinds of others the cluster knows. What is missing is a
+// note, and the rest is still desired.
+type Installed struct {
+	Knative, KEDA, Dapr bool
+	// HPA says that Knative's autoscaler-hpa runs.
+	HPA bool
+}
+
+// Found is what the cluster holds that decides what is desired.
+type Found struct {
+	// Owner of everything; nil for weft render.
+	Owner *metav1.OwnerReference
+	// ForeignScaler is a ScaledObject of someone else that targets <mesh>: ours
+	// steps back. "" if there is none.
+	ForeignScaler string
+	// Components of the plan, by name, that someone else owns: they are used
+	// as they are.
+	Components map[string]bool
+}
+
+// State is what a mesh is to have.
+type State struct {
+	// Objects in an order in which they can be applied, with apiVersion and
+	// kind set.
+	Objects []runtime.Object
+	// Notes say what was left out or differs from what the mesh asks, and why.
+	Notes []Note
+}
+
+// Note becomes a condition of the mesh, or, if Function is set, part of that
+// function's status.
+type Note struct {
+	// Function as the mesh writes it; "" for the mesh.
+	Function string
+	// Type of the condition, such as KnativeInstalled or ScalingHonoured.
+	Type string
+	// Reason in CamelCase, Message in words with the way out.
+	Reason, Message string
+	// Blocking says that the function, or the mesh, cannot be ready like this.
+	Blocking bool
+}
+
+// Of returns what the mesh of a plan is to have. The plan's broker and
+// components are those that it was compiled with.
+func Of(p *mesh.Plan, s Settings, f Found) State {
+	b := builder{plan: p, settings: s, found: f}
+	return b.state
+}
+
+type builder struct {
+	plan     *mesh.Plan
+	settings Settings
+	found    Found
+	state    State
+}

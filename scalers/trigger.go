@@ -1,0 +1,59 @@
+package scalers
+
+import (
+	"fmt"
+
+	kedav1alpha1 "github.com/kedacore/keda/v2/apis/keda/v1alpha1"
+
+	"github.com/weftmesh/weft/api/v1beta1"
+)
+
+// Queue says what a scaler watches: one queue of a mesh, as the broker that
+// carries it knows it.
+type Queue struct {
+	// Stream and Consumer name it on JetStream.
+	Stream, Consumer string
+	// Topic and Group name it where a Dapr pub/sub component carries it: Group
+	// is the consumerID, from which components name consumer groups and queues.
+	Topic, Group string
+	// Target is the number of waiting events for which one replica more is
+	// wanted; at least 1.
+	Target int
+}
+
+// Derived is what KEDA is to be told.
+type Derived struct {
+	// Trigger without its authenticationRef, which is the caller's to name.
+	Trigger kedav1alpha1.ScaleTriggers
+	// Auth is the spec of a TriggerAuthentication, nil if none is needed. It
+	// refers to the secrets that the component refers to, and holds none.
+	Auth *kedav1alpha1.TriggerAuthenticationSpec
+}
+
+// UnderivableError says why a component gives no trigger, and what to add.
+type UnderivableError struct {
+	// Component by name and type.
+	Component, Type string
+	// Reason, and Add: the metadata or other thing that would make it possible.
+	Reason, Add string
+}
+
+func (e *UnderivableError) Error() string {
+	return fmt.Sprintf("component %s (%s): %s; %s", e.Component, e.Type, e.Reason, e.Add)
+}
+
+// ForQueue derives the trigger that scales on the number of events waiting in
+// a queue which component c carries. The error is *UnderivableError.
+func ForQueue(c v1beta1.Component, q Queue) (Derived, error) {
+	derive, ok := byType[c.Type]
+	if !ok {
+		return Derived{}, &UnderivableError{Component: c.Name, Type: c.Type, Reason: "no KEDA trigger is known for it",
+			Add: "write a ScaledObject of your own for the Deployment; Weft's steps back where there is one"}
+	}
+	return derive(c, q)
+}
+
+// byType has a line for each component type that carries queues.
+var byType = map[string]func(v1beta1.Component, Queue) (Derived, error){
+	"pubsub.jetstream": jetstream,
+}
