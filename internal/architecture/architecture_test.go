@@ -20,6 +20,7 @@ var levels = map[string]int{
 	"internal/cli":          80,
 	"controller":            70,
 	"internal/local":        70,
+	"internal/dataplane":    70,
 	"internal/doctor":       70,
 	"internal/dashboard":    65,
 	"builder":               60,

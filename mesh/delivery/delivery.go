@@ -166,6 +166,9 @@ type Config struct {
 	// concurrency times max replicas, at most 256, if nil. Below it the
 	// dispatcher finds out by itself how many are worth it, beginning at 32.
 	MaxInFlight func(*mesh.Function) int
+	// Pulls says which queues Run takes events from; all if nil. Those of the
+	// others are declared all the same, and routed to.
+	Pulls func(*mesh.Function) bool
 	// DrainTimeout is how long Run waits for calls in flight after its
 	// context ends; 30s if zero.
 	DrainTimeout time.Duration

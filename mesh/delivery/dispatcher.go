@@ -138,8 +138,10 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 		go d.watchBreakers(ctx, s)
 	}
 	var pulling sync.WaitGroup
-	for _, q := range d.queues {
-		pulling.Go(func() { q.run(ctx, calls) })
+	for f, q := range d.queues {
+		if d.cfg.Pulls == nil || d.cfg.Pulls(f) {
+			pulling.Go(func() { q.run(ctx, calls) })
+		}
 	}
 	<-ctx.Done()
 	drain := time.AfterFunc(d.cfg.DrainTimeout, func() { cut(errShutdown) })

@@ -1,0 +1,69 @@
+package dataplane
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/weftmesh/weft/api/v1beta1"
+	"github.com/weftmesh/weft/mesh"
+	"github.com/weftmesh/weft/mesh/source"
+)
+
+// readMesh reads the mesh of a directory; warnings are the controller's to
+// tell.
+func readMesh(dir string) (*mesh.Plan, error) {
+	b, problems := source.Load(dir, source.Options{})
+	if err := problems.Errors().Err(); err != nil {
+		return nil, err
+	}
+	return b.Plan, nil
+}
+
+// readTokens reads the token of each function, by its name.
+func readTokens(dir string, p *mesh.Plan) (map[string]string, error) {
+	tokens := make(map[string]string, len(p.Functions))
+	for _, f := range p.Functions {
+		path := filepath.Join(dir, f.KubeName)
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("token of %s: %w; the Secret %s-tokens must have the key %s", f.Name, err, p.Name, f.KubeName)
+		}
+		token := strings.TrimSpace(string(data))
+		if token == "" {
+			return nil, fmt.Errorf("token of %s: %s is empty", f.Name, path)
+		}
+		tokens[f.Name] = token
+	}
+	return tokens, nil
+}
+
+// metadataOf gives the settings of a component, with what it refers to read
+// from the directory of secrets and the environment.
+func metadataOf(c v1beta1.Component, secrets string) (map[string]string, error) {
+	values := make(map[string]string, len(c.Metadata))
+	for _, m := range c.Metadata {
+		switch {
+		case m.SecretKeyRef != nil:
+			key := m.SecretKeyRef.Key
+			if key == "" {
+				key = m.SecretKeyRef.Name
+			}
+			data, err := os.ReadFile(filepath.Join(secrets, m.SecretKeyRef.Name, key))
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil, fmt.Errorf("component %s: %s: there is no key %s in the secret %s", c.Name, m.Name, key, m.SecretKeyRef.Name)
+			} else if err != nil {
+				return nil, fmt.Errorf("component %s: %s: %w", c.Name, m.Name, err)
+			}
+			values[m.Name] = string(data)
+		case m.EnvRef != "":
+			values[m.Name] = os.Getenv(m.EnvRef)
+		default:
+			values[m.Name] = m.Value
+		}
+	}
+	return values, nil
+}

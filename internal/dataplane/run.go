@@ -1,0 +1,167 @@
+package dataplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/weftmesh/weft/api/v1beta1"
+	"github.com/weftmesh/weft/internal/telemetry"
+	"github.com/weftmesh/weft/mesh"
+	"github.com/weftmesh/weft/mesh/delivery"
+)
+
+// process is one run of a front or dispatcher.
+type process struct {
+	opts       Options
+	plan       *mesh.Plan
+	tokens     map[string]string
+	broker     *broker
+	services   *services
+	recorder   *telemetry.Recorder
+	dispatcher *delivery.Dispatcher
+	servers    servers
+
+	// taking says that the process does its work: it is false before, and from
+	// the moment it is asked to stop.
+	taking atomic.Bool
+}
+
+// Run does the work of a front or a dispatcher until ctx ends. Then it takes
+// no more events and, after Options.Linger, no more requests; calls under way
+// finish for at most Options.Drain, and what is in hand beyond that goes back
+// to its queue with no attempt spent. Errors before that name the file or the
+// server that is at fault.
+func Run(ctx context.Context, opts Options) error {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return err
+	}
+	p := &process{opts: opts}
+	if err := p.open(ctx); err != nil {
+		return err
+	}
+	defer p.broker.nc.Close()
+	if err := p.servers.listen(p); err != nil {
+		return err
+	}
+
+	pull, stopPulling := context.WithCancel(context.Background())
+	defer stopPulling()
+	pulled := make(chan error, 1)
+	go func() { pulled <- p.dispatcher.Run(pull) }()
+	p.servers.serve()
+	p.taking.Store(true)
+	opts.Logger.Info(string(opts.Role)+" is ready", "mesh", p.plan.Namespace+"/"+p.plan.Name)
+	if opts.OnReady != nil {
+		opts.OnReady(p.servers.addresses())
+	}
+
+	select {
+	case <-ctx.Done():
+	case err = <-p.servers.failed:
+	}
+	p.taking.Store(false)
+	opts.Logger.Info("stopping: calls under way may finish")
+	stopPulling()
+	p.linger(err)
+	drain, cancel := context.WithTimeout(context.Background(), opts.Drain)
+	defer cancel()
+	p.servers.shutdownFront(drain)
+	select {
+	case rerr := <-pulled:
+		err = errors.Join(err, rerr)
+	case <-drain.Done():
+		err = errors.Join(err, <-pulled) // the dispatcher has the same bound, and hands back what is left
+	}
+	// Functions may emit as long as one of their calls is under way.
+	p.servers.shutdown(drain)
+	return errors.Join(err, p.broker.Close())
+}
+
+// linger waits until a front is sent no more requests: it takes a while until
+// every proxy knows that a pod is going.
+func (p *process) linger(failed error) {
+	if p.opts.Role != RoleFront || failed != nil || p.opts.Linger <= 0 {
+		return
+	}
+	time.Sleep(p.opts.Linger)
+}
+
+// open reads the files and connects to the broker.
+func (p *process) open(ctx context.Context) (err error) {
+	if p.plan, err = readMesh(p.opts.Mesh); err != nil {
+		return err
+	}
+	if p.tokens, err = readTokens(p.opts.Tokens, p.plan); err != nil {
+		return err
+	}
+	if p.opts.Function != "" && p.plan.Function(p.opts.Function) == nil {
+		return fmt.Errorf("--function %s: the mesh %s has no such function", p.opts.Function, p.plan.Name)
+	}
+	p.services = newServices(p.plan, p.tokens, p.address)
+	if p.broker, err = openBroker(ctx, p.plan, p.opts); err != nil {
+		return err
+	}
+	p.recorder = telemetry.NewRecorder(p.plan)
+	p.recorder.SetSources(telemetry.Sources{Queues: p.queueStats, DeadLetters: p.deadLetters})
+	p.dispatcher, err = delivery.New(delivery.Config{
+		Plan: p.plan, Broker: p.broker, Endpoints: p.services, Observer: p.recorder,
+		Pulls: p.pulls, DrainTimeout: p.opts.Drain, Logger: p.opts.Logger,
+	})
+	if err != nil {
+		p.broker.nc.Close()
+	}
+	return err
+}
+
+// address is where a function is called.
+func (p *process) address(f *mesh.Function) string {
+	switch {
+	case p.opts.Function != "" && f == p.plan.Function(p.opts.Function):
+		return p.opts.Local
+	case p.opts.Address != nil:
+		return p.opts.Address(f)
+	}
+	return fmt.Sprintf("http://%s.%s.svc.%s", f.Service, p.plan.Namespace, p.opts.Domain)
+}
+
+// pulls says whose queues this process takes: a function that KEDA scales has
+// a dispatcher of its own in each of its pods.
+func (p *process) pulls(f *mesh.Function) bool {
+	if p.opts.Function != "" {
+		return f == p.plan.Function(p.opts.Function)
+	}
+	return f.Spec.Scaler != v1beta1.ScalerKEDA
+}
+
+func (p *process) queueStats(ctx context.Context) map[string]delivery.Stats {
+	stats := make(map[string]delivery.Stats, len(p.plan.Functions))
+	for _, f := range p.plan.Functions {
+		if !f.Queued() {
+			continue
+		}
+		if s, err := p.broker.Stats(ctx, delivery.QueueName(f)); err == nil {
+			stats[f.Name] = s
+		}
+	}
+	return stats
+}
+
+func (p *process) deadLetters(ctx context.Context) map[string]int {
+	n, err := p.broker.DeadLetters().Count(ctx)
+	if err != nil {
+		return nil
+	}
+	return n
+}
+
+// ready says why this process can not do its work now; nil if it can.
+func (p *process) ready() error {
+	if !p.taking.Load() {
+		return errors.New("not taking events: starting or stopping")
+	}
+	return p.broker.well()
+}

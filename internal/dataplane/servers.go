@@ -1,0 +1,134 @@
+package dataplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/weftmesh/weft/internal/contract"
+	"github.com/weftmesh/weft/mesh/gateway"
+)
+
+const (
+	headerTimeout = 10 * time.Second
+	idleTimeout   = 2 * time.Minute
+	maxHeader     = 64 << 10
+)
+
+// servers of a process.
+type servers struct {
+	front, sink, metrics *server
+	failed               chan error
+}
+
+type server struct {
+	http.Server
+	listener net.Listener
+}
+
+// listen takes the addresses of p's role and makes what answers there.
+func (s *servers) listen(p *process) (err error) {
+	s.failed = make(chan error, 3)
+	if s.metrics, err = listen(p, p.opts.Metrics, p.observability()); err != nil {
+		return err
+	}
+	if p.opts.Role != RoleFront {
+		return nil
+	}
+	g, err := gateway.New(gateway.Config{
+		Plan: p.plan, Endpoints: p.services, Dispatcher: p.dispatcher, Observer: p.recorder, Logger: p.opts.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	if s.front, err = listen(p, p.opts.HTTP, g); err != nil {
+		return err
+	}
+	sink := gateway.NewSink(gateway.SinkConfig{Plan: p.plan, Dispatcher: p.dispatcher, Tokens: p.tokens, Logger: p.opts.Logger})
+	s.sink, err = listen(p, p.opts.Sink, sink)
+	return err
+}
+
+func listen(p *process, address string, h http.Handler) (*server, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	return &server{listener: l, Server: http.Server{
+		Handler: h, Protocols: protocols, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		ErrorLog: slog.NewLogLogger(p.opts.Logger.Handler(), slog.LevelDebug),
+	}}, nil
+}
+
+func (s *servers) all() []*server {
+	var all []*server
+	for _, one := range []*server{s.front, s.sink, s.metrics} {
+		if one != nil {
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
+func (s *servers) serve() {
+	for _, one := range s.all() {
+		go func() {
+			if err := one.Serve(one.listener); !errors.Is(err, http.ErrServerClosed) {
+				s.failed <- fmt.Errorf("server at %s: %w", one.listener.Addr(), err)
+			}
+		}()
+	}
+}
+
+func (s *servers) addresses() Addresses {
+	at := func(one *server) string {
+		if one == nil {
+			return ""
+		}
+		return one.listener.Addr().String()
+	}
+	return Addresses{HTTP: at(s.front), Sink: at(s.sink), Metrics: at(s.metrics)}
+}
+
+// shutdownFront lets the requests of the gateway finish.
+func (s *servers) shutdownFront(ctx context.Context) {
+	if s.front != nil {
+		s.front.end(ctx)
+	}
+}
+
+// shutdown ends what is left.
+func (s *servers) shutdown(ctx context.Context) {
+	for _, one := range s.all() {
+		one.end(ctx)
+	}
+}
+
+// end lets requests finish until ctx ends, and then cuts them off.
+func (s *server) end(ctx context.Context) {
+	if s.Shutdown(ctx) != nil {
+		_ = s.Close() // it ends what Shutdown left, and has nothing to add
+	}
+}
+
+// observability serves metrics and health.
+func (p *process) observability() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", p.recorder.Handler())
+	mux.HandleFunc("GET "+contract.PathLiveness, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
+	mux.HandleFunc("GET "+contract.PathReadiness, func(w http.ResponseWriter, _ *http.Request) {
+		if err := p.ready(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = w.Write([]byte("ok\n"))
+	})
+	return mux
+}
