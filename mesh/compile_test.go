@@ -106,14 +106,17 @@ spec:
     - {from: a, to: b, retry: {backoff: constant, maxAttempts: 9}}
     - {from: a, to: b, condition: "true"}
   policies:
-    scaling: {minReplicas: 1, targetConcurrency: 5}
+    scaling:
+      minReplicas: 1
+      targetConcurrency: 5
+      cron: [{start: 0 8 * * *, end: 0 18 * * *, replicas: 2}]
     retry: {backoff: linear, maxInterval: 20s}
     timeout: {max: 10s}
     circuitBreaker: {failureThreshold: 2}
 `)
 	a, b := p.Function("a"), p.Function("b")
-	if got, want := b.Scaling, (mesh.Scaling{Min: 1, Max: 2, TargetConcurrency: 5}); got != want {
-		t.Errorf("scaling %+v, want %+v", got, want)
+	if diff := cmp.Diff(mesh.Scaling{Min: 1, Max: 2, TargetConcurrency: 5, Cron: p.Mesh.Spec.Policies.Scaling.Cron}, b.Scaling); diff != "" || len(b.Scaling.Cron) != 1 {
+		t.Errorf("scaling, -want +got:\n%s", diff)
 	}
 	if got, want := p.Links[0].Retry, (mesh.Retry{MaxAttempts: 9, Backoff: "constant", InitialInterval: 2e9, MaxInterval: 20e9}); got != want {
 		t.Errorf("the link over the function over the policy: %+v, want %+v", got, want)

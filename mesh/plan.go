@@ -113,6 +113,9 @@ func (l *Link) String() string { return l.From.Name + "->" + l.To.Name }
 type Scaling struct {
 	Min, Max                                                      int
 	TargetCPU, TargetMemory, TargetConcurrency, TargetQueueLength int
+	// Cron and Prometheus are the function's if it has any, else the policies'.
+	Cron       []v1beta1.CronScaling
+	Prometheus []v1beta1.PrometheusScaling
 }
 
 // Retry in force.

@@ -28,6 +28,14 @@ func scalingOf(policy v1beta1.Scaling, own *v1beta1.Scaling, concurrency int) Sc
 		TargetConcurrency: pick(func(s *v1beta1.Scaling) *int32 { return s.TargetConcurrency }),
 		TargetQueueLength: pick(func(s *v1beta1.Scaling) *int32 { return s.TargetQueueLength }),
 	}
+	for _, l := range layers {
+		if l != nil && s.Cron == nil {
+			s.Cron = l.Cron
+		}
+		if l != nil && s.Prometheus == nil {
+			s.Prometheus = l.Prometheus
+		}
+	}
 	if s.TargetConcurrency == 0 {
 		s.TargetConcurrency = max(1, concurrency*targetUtilization/100)
 	}

@@ -6,44 +6,71 @@ import (
 	"strconv"
 	"strings"
 
-	kedav1alpha1 "github.com/kedacore/keda/v2/apis/keda/v1alpha1"
-
 	"github.com/weftmesh/weft/api/v1beta1"
 )
 
-// monitoringPort is where nats-server serves /jsz by convention
-// (https://docs.nats.io/running-a-nats-service/nats_admin/monitoring).
-const monitoringPort = "8222"
+const (
+	// monitoringPort is where nats-server serves /jsz by convention
+	// (https://docs.nats.io/running-a-nats-service/nats_admin/monitoring).
+	monitoringPort = "8222"
+	// globalAccount is that of a server that has no others.
+	globalAccount = "$G"
+
+	// SettingMonitoring and SettingAccount are settings of pubsub.jetstream that
+	// only Weft reads: where the monitoring endpoint is, as HOST:PORT or with
+	// https:// before it, and the account of the streams.
+	SettingMonitoring = "natsServerMonitoringEndpoint"
+	SettingAccount    = "natsAccount"
+)
 
 // jetstream gives KEDA's nats-jetstream trigger. Its value is num_pending +
 // num_ack_pending of the consumer, which must exist before KEDA looks.
 func jetstream(c v1beta1.Component, q Queue) (Derived, error) {
-	servers := metadata(c, "natsURL")
-	first, _, _ := strings.Cut(servers, ",")
-	u, err := url.Parse(strings.TrimSpace(first))
-	if err != nil || u.Hostname() == "" {
-		return Derived{}, &UnderivableError{Component: c.Name, Type: c.Type, Reason: "natsURL names no host that KEDA could ask",
-			Add: "set natsURL to nats://HOST:PORT"}
+	s := settingsOf(c)
+	s.monitoring()
+	switch {
+	case s.either("account", SettingAccount):
+	case s.has("jwt", "seedKey"):
+		s.fail("its credentials are those of an account whose name they do not tell", "add the metadata "+SettingAccount)
+	default:
+		s.metadata["account"] = globalAccount
 	}
-	return Derived{Trigger: kedav1alpha1.ScaleTriggers{
-		Type: "nats-jetstream",
-		Metadata: map[string]string{
-			"natsServerMonitoringEndpoint": net.JoinHostPort(u.Hostname(), monitoringPort),
-			"account":                      "$G",
-			"stream":                       q.Stream,
-			"consumer":                     q.Consumer,
-			"lagThreshold":                 strconv.Itoa(q.Target),
-		},
-	}}, nil
+	s.metadata["stream"], s.metadata["consumer"] = q.Stream, q.Consumer
+	s.metadata["lagThreshold"] = strconv.Itoa(q.Target)
+	s.metadata["activationLagThreshold"] = strconv.Itoa(q.Activation)
+	return s.derived("nats-jetstream")
 }
 
-// metadata is the value of a component's setting; Dapr takes their names in any
-// case.
-func metadata(c v1beta1.Component, name string) string {
-	for _, m := range c.Metadata {
-		if strings.EqualFold(m.Name, name) {
-			return m.Value
+// monitoring finds the endpoint that KEDA asks.
+func (s *settings) monitoring() {
+	const add = "add the metadata " + SettingMonitoring + ", as HOST:8222"
+	if s.either(SettingMonitoring, SettingMonitoring) {
+		if host, https := strings.CutPrefix(s.metadata[SettingMonitoring], "https://"); https {
+			s.metadata[SettingMonitoring], s.metadata["useHttps"] = host, "true"
 		}
+		s.metadata[SettingMonitoring] = strings.TrimSuffix(strings.TrimPrefix(s.metadata[SettingMonitoring], "http://"), "/")
+		if s.metadata[SettingMonitoring] == "" {
+			delete(s.metadata, SettingMonitoring) // it is in a Secret
+		}
+		return
 	}
-	return ""
+	m, _ := s.find("natsURL")
+	if m.Value == "" {
+		s.fail("natsURL is no plain value, so the server's monitoring endpoint cannot be told from it", add)
+		return
+	}
+	if s.has("domain", "apiPrefix") {
+		s.fail("its streams are in another domain than the server of natsURL", add+" of a server of that domain")
+		return
+	}
+	first, _, _ := strings.Cut(m.Value, ",")
+	if first = strings.TrimSpace(first); !strings.Contains(first, "://") {
+		first = "nats://" + first
+	}
+	u, err := url.Parse(first)
+	if err != nil || u.Hostname() == "" {
+		s.fail("natsURL names no host that KEDA could ask", "set natsURL to nats://HOST:PORT")
+		return
+	}
+	s.metadata[SettingMonitoring] = net.JoinHostPort(u.Hostname(), monitoringPort)
 }

@@ -2,6 +2,7 @@ package scalers
 
 import (
 	"fmt"
+	"strings"
 
 	kedav1alpha1 "github.com/kedacore/keda/v2/apis/keda/v1alpha1"
 
@@ -19,6 +20,9 @@ type Queue struct {
 	// Target is the number of waiting events for which one replica more is
 	// wanted; at least 1.
 	Target int
+	// Activation is the number of waiting events up to which nobody is woken; 0
+	// wakes for the first.
+	Activation int
 }
 
 // Derived is what KEDA is to be told.
@@ -45,15 +49,20 @@ func (e *UnderivableError) Error() string {
 // ForQueue derives the trigger that scales on the number of events waiting in
 // a queue which component c carries. The error is *UnderivableError.
 func ForQueue(c v1beta1.Component, q Queue) (Derived, error) {
-	derive, ok := byType[c.Type]
+	derive, ok := byType[strings.ToLower(c.Type)]
 	if !ok {
-		return Derived{}, &UnderivableError{Component: c.Name, Type: c.Type, Reason: "no KEDA trigger is known for it",
-			Add: "write a ScaledObject of your own for the Deployment; Weft's steps back where there is one"}
+		return Derived{}, &UnderivableError{Component: c.Name, Type: c.Type, Reason: "no KEDA trigger is known for it", Add: ownScaler}
 	}
 	return derive(c, q)
 }
 
+// ownScaler is the way out where nothing else is.
+const ownScaler = "write a ScaledObject of your own for the Deployment; Weft's steps back where there is one"
+
 // byType has a line for each component type that carries queues.
 var byType = map[string]func(v1beta1.Component, Queue) (Derived, error){
 	"pubsub.jetstream": jetstream,
+	"pubsub.redis":     redis,
+	"pubsub.rabbitmq":  rabbitmq,
+	"pubsub.kafka":     kafka,
 }

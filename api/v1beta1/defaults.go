@@ -54,6 +54,17 @@ func (f *Function) setDefaults(mesh string) {
 	for i := range f.Triggers {
 		f.Triggers[i].setDefaults(mesh, f.Name)
 	}
+	f.Scaling.setDefaults()
+}
+
+// setDefaults leaves what other layers may say.
+func (s *Scaling) setDefaults() {
+	if s == nil {
+		return
+	}
+	for i := range s.Cron {
+		setIf(&s.Cron[i].TimeZone, "UTC")
+	}
 }
 
 func (t *Trigger) setDefaults(mesh, function string) {
@@ -93,6 +104,7 @@ func (t *Trigger) setDefaults(mesh, function string) {
 func (c *Component) SetDefaults() { setIf(&c.Version, DefaultComponentVersion) }
 
 func (p *Policies) setDefaults() {
+	p.Scaling.setDefaults()
 	setPtr(&p.Scaling.MinReplicas, DefaultMinReplicas)
 	setPtr(&p.Scaling.MaxReplicas, max(DefaultMaxReplicas, *p.Scaling.MinReplicas))
 

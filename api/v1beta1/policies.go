@@ -1,6 +1,9 @@
 package v1beta1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // Policies hold for every function and link that does not say otherwise.
 type Policies struct {
@@ -46,6 +49,44 @@ type Scaling struct {
 	// +kubebuilder:validation:Minimum=1
 	// +optional
 	TargetQueueLength *int32 `json:"targetQueueLength,omitempty"`
+	// Cron keeps a number of replicas at times of the day, for scaler keda
+	// (cluster only).
+	// +optional
+	// +listType=atomic
+	Cron []CronScaling `json:"cron,omitempty"`
+	// Prometheus scales on the results of queries, for scaler keda (cluster
+	// only).
+	// +optional
+	// +listType=atomic
+	Prometheus []PrometheusScaling `json:"prometheus,omitempty"`
+}
+
+// CronScaling keeps a number of replicas between two times.
+type CronScaling struct {
+	// Start and End are cron expressions of five fields.
+	// +kubebuilder:validation:MinLength=9
+	Start string `json:"start"`
+	// +kubebuilder:validation:MinLength=9
+	End string `json:"end"`
+	// TimeZone of both, UTC by default.
+	// +optional
+	TimeZone string `json:"timeZone,omitempty"`
+	// Replicas that there are at least between the two.
+	// +kubebuilder:validation:Minimum=1
+	Replicas int32 `json:"replicas"`
+}
+
+// PrometheusScaling scales on the result of a query.
+type PrometheusScaling struct {
+	// ServerAddress of Prometheus, such as http://prometheus:9090.
+	// +kubebuilder:validation:MinLength=1
+	ServerAddress string `json:"serverAddress"`
+	// Query in PromQL that gives one number.
+	// +kubebuilder:validation:MinLength=1
+	Query string `json:"query"`
+	// Threshold is the result for each replica: above it there is one replica
+	// more.
+	Threshold resource.Quantity `json:"threshold"`
 }
 
 // Backoff is how the pause between two attempts grows.

@@ -59,6 +59,12 @@ func (s *Scaling) validate(path *field.Path) field.ErrorList {
 	if s.MinReplicas != nil && s.MaxReplicas != nil && *s.MinReplicas > *s.MaxReplicas {
 		errs = append(errs, field.Invalid(path.Child("minReplicas"), *s.MinReplicas, fmt.Sprintf("is more than maxReplicas, %d; lower it, or raise maxReplicas", *s.MaxReplicas)))
 	}
+	for i := range s.Cron {
+		errs = append(errs, s.Cron[i].validate(path.Child("cron").Index(i))...)
+	}
+	for i := range s.Prometheus {
+		errs = append(errs, s.Prometheus[i].validate(path.Child("prometheus").Index(i))...)
+	}
 	return errs
 }
 

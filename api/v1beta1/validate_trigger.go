@@ -289,17 +289,20 @@ func (t *Trigger) validateCron(path *field.Path) field.ErrorList {
 			errs = append(errs, field.Invalid(path.Child("schedule"), t.Schedule, err.Error()))
 		}
 	}
-	if t.TimeZone != "" {
-		// A machine without a time zone database knows none; it cannot judge.
-		_, err := time.LoadLocation(t.TimeZone)
-		if _, judge := time.LoadLocation("Europe/Berlin"); err != nil && judge == nil {
-			errs = append(errs, field.Invalid(path.Child("timeZone"), t.TimeZone, "is not a time zone; write it as Europe/Berlin"))
-		}
-	}
+	errs = append(errs, validateTimeZone(path.Child("timeZone"), t.TimeZone)...)
 	if all := []string{"skip", "once"}; t.Missed != "" && !slices.Contains(all, t.Missed) {
 		errs = append(errs, field.NotSupported(path.Child("missed"), t.Missed, all))
 	}
 	return errs
+}
+
+func validateTimeZone(path *field.Path, zone string) field.ErrorList {
+	// A machine without a time zone database knows none; it cannot judge.
+	_, err := time.LoadLocation(zone)
+	if _, judge := time.LoadLocation("Europe/Berlin"); err != nil && judge == nil {
+		return field.ErrorList{field.Invalid(path, zone, "is not a time zone; write it as Europe/Berlin")}
+	}
+	return nil
 }
 
 func join[T any](values []T) string {
