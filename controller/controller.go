@@ -1,0 +1,155 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/go-logr/logr"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/selection"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/weftmesh/weft/api/v1beta1"
+	"github.com/weftmesh/weft/controller/desired"
+)
+
+// Options of New.
+type Options struct {
+	// Settings of the installation; Has is found out.
+	Settings desired.Settings
+	// Metrics and Health are addresses; "0" serves none.
+	Metrics, Health string
+	// LeaderElection lets one of several replicas do the work.
+	LeaderElection bool
+	// Concurrent is how many meshes are reconciled at once; 4 if zero.
+	Concurrent int
+	// Logger; slog.Default() if nil.
+	Logger *slog.Logger
+}
+
+// New returns a manager whose Start does the controller's work until its
+// context ends.
+func New(cfg *rest.Config, o Options) (manager.Manager, error) {
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.Concurrent <= 0 {
+		o.Concurrent = 4
+	}
+	ours, err := labels.NewRequirement(desired.LabelMesh, selection.Exists, nil)
+	if err != nil {
+		return nil, err
+	}
+	byObject := make(map[client.Object]cache.ByObject, len(kinds))
+	for _, k := range kinds {
+		if !k.others {
+			byObject[k.object()] = cache.ByObject{Label: labels.NewSelector().Add(*ours)}
+		}
+	}
+	log := logr.FromSlogHandler(o.Logger.Handler())
+	mgr, err := ctrl.NewManager(cfg, manager.Options{
+		Scheme:                        desired.Scheme(),
+		Logger:                        log,
+		Cache:                         cache.Options{ByObject: byObject},
+		Client:                        client.Options{Cache: &client.CacheOptions{Unstructured: true}},
+		Metrics:                       metricsserver.Options{BindAddress: o.Metrics},
+		HealthProbeBindAddress:        o.Health,
+		LeaderElection:                o.LeaderElection,
+		LeaderElectionID:              "weft-controller",
+		LeaderElectionNamespace:       o.Settings.Namespace,
+		LeaderElectionReleaseOnCancel: true,
+		Controller:                    config.Controller{MaxConcurrentReconciles: o.Concurrent},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("manager: %w", err)
+	}
+	r := &Reconciler{
+		client: mgr.GetClient(), direct: mgr.GetAPIReader(), recorder: mgr.GetEventRecorder("weft-controller"),
+		installed: &installed{watched: make(map[schema.GroupVersionKind]bool)},
+		settings:  o.Settings, log: o.Logger,
+	}
+	c, err := controller.New("functionmesh", mgr, controller.Options{Reconciler: r})
+	if err != nil {
+		return nil, err
+	}
+	r.installed.watch = func(k kind) error {
+		if k.others {
+			return c.Watch(source.Kind(mgr.GetCache(), client.Object(k.object()), handler.EnqueueRequestsFromMapFunc(r.concerned)))
+		}
+		return c.Watch(source.Kind(mgr.GetCache(), client.Object(k.object()), handler.EnqueueRequestsFromMapFunc(owner)))
+	}
+	crd := &metav1.PartialObjectMetadata{}
+	crd.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
+	err = errors.Join(
+		c.Watch(source.Kind(mgr.GetCache(), client.Object(&v1beta1.FunctionMesh{}), &handler.EnqueueRequestForObject{})),
+		c.Watch(source.Kind(mgr.GetCache(), client.Object(crd), handler.EnqueueRequestsFromMapFunc(r.kindAppeared))),
+		mgr.AddHealthzCheck("ping", healthz.Ping),
+		mgr.AddReadyzCheck("ping", healthz.Ping),
+	)
+	return mgr, err
+}
+
+// owner is the mesh that controls an object.
+func owner(_ context.Context, o client.Object) []reconcile.Request {
+	ref := metav1.GetControllerOf(o)
+	if ref == nil || ref.Kind != v1beta1.Kind || !strings.HasPrefix(ref.APIVersion, v1beta1.Group+"/") {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: o.GetNamespace(), Name: ref.Name}}}
+}
+
+// concerned are the meshes that an object of a kind that others have too may
+// matter to: its owner, or whose dispatchers it scales, or all of the namespace
+// that may use it as a component.
+func (r *Reconciler) concerned(ctx context.Context, o client.Object) []reconcile.Request {
+	if mine := owner(ctx, o); mine != nil {
+		return mine
+	}
+	if u, ok := o.(*unstructured.Unstructured); ok && u.GetKind() == kindScaledObject.Kind {
+		name, _, _ := unstructured.NestedString(u.Object, "spec", "scaleTargetRef", "name")
+		return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: o.GetNamespace(), Name: name}}}
+	}
+	return r.meshes(ctx, client.InNamespace(o.GetNamespace()))
+}
+
+// kindAppeared are all meshes, when a kind that some of them want has come or
+// gone.
+func (r *Reconciler) kindAppeared(ctx context.Context, o client.Object) []reconcile.Request {
+	for _, k := range kinds {
+		if k.crd == o.GetName() {
+			return r.meshes(ctx)
+		}
+	}
+	return nil
+}
+
+func (r *Reconciler) meshes(ctx context.Context, opts ...client.ListOption) []reconcile.Request {
+	list := &v1beta1.FunctionMeshList{}
+	if err := r.client.List(ctx, list, opts...); err != nil {
+		r.log.Error("list FunctionMeshes", "error", err.Error())
+		return nil
+	}
+	var requests []reconcile.Request
+	for i := range list.Items {
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+	}
+	return requests
+}
