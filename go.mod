@@ -5,6 +5,7 @@ go 1.26.4
 require (
 	github.com/GoogleCloudPlatform/functions-framework-go v1.9.2
 	github.com/OpenFunction/functions-framework-go v0.5.0
+	github.com/buildpacks/libcnb v1.30.4
 	github.com/cloudevents/sdk-go/v2 v2.16.2
 	github.com/dapr/components-contrib v1.18.1
 	github.com/dapr/dapr v1.18.1
@@ -58,7 +59,9 @@ require (
 	github.com/Azure/azure-sdk-for-go/sdk/azidentity v1.7.0 // indirect
 	github.com/Azure/azure-sdk-for-go/sdk/internal v1.8.0 // indirect
 	github.com/AzureAD/microsoft-authentication-library-for-go v1.2.2 // indirect
+	github.com/BurntSushi/toml v1.4.0 // indirect
 	github.com/IBM/sarama v1.50.3 // indirect
+	github.com/Masterminds/semver/v3 v3.3.0 // indirect
 	github.com/SkyAPM/go2sky v1.4.1 // indirect
 	github.com/antithesishq/antithesis-sdk-go v0.8.0-default-no-op // indirect
 	github.com/antlr4-go/antlr/v4 v4.13.1 // indirect
@@ -143,6 +146,7 @@ require (
 	github.com/nats-io/jwt/v2 v2.8.2 // indirect
 	github.com/nats-io/nuid v1.0.1 // indirect
 	github.com/ncruces/go-strftime v1.0.0 // indirect
+	github.com/onsi/gomega v1.34.2 // indirect
 	github.com/opencontainers/go-digest v1.0.0 // indirect
 	github.com/opencontainers/image-spec v1.1.1 // indirect
 	github.com/pierrec/lz4/v4 v4.1.27 // indirect
