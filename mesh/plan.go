@@ -85,6 +85,19 @@ func (f *Function) Queued() bool {
 	return false
 }
 
+// BuildEnv is what the function adds to the environment of its build, as
+// NAME=value.
+func (f *Function) BuildEnv() []string {
+	if f.Spec.Build == nil {
+		return nil
+	}
+	env := make([]string, 0, len(f.Spec.Build.Env))
+	for _, v := range f.Spec.Build.Env {
+		env = append(env, v.Name+"="+v.Value)
+	}
+	return env
+}
+
 // HTTP returns the function's http triggers.
 func (f *Function) HTTP() []v1beta1.Trigger {
 	var ts []v1beta1.Trigger

@@ -109,6 +109,40 @@ type Function struct {
 	// +listType=map
 	// +listMapKey=name
 	Env []corev1.EnvVar `json:"env,omitempty"`
+	// EnvFrom adds what Secrets and ConfigMaps hold to the environment, each
+	// key a variable. A later entry wins over an earlier one, and env over
+	// all of them.
+	// +optional
+	// +listType=atomic
+	EnvFrom []corev1.EnvFromSource `json:"envFrom,omitempty"`
+	// Build says how the function's code is built.
+	// +optional
+	Build *Build `json:"build,omitempty"`
+	// Labels of the function's pods, for a cluster.
+	// +optional
+	Labels map[string]string `json:"labels,omitempty"`
+	// Annotations of the function's pods, for a cluster.
+	// +optional
+	Annotations map[string]string `json:"annotations,omitempty"`
+	// ServiceAccountName is the account that the function's pods have on a
+	// cluster, one of their own if left out. It must exist.
+	// +optional
+	ServiceAccountName string `json:"serviceAccountName,omitempty"`
+	// ReadinessProbe says what is asked whether a replica takes calls,
+	// /health/readiness by default. An answer of 5xx, but 501, means that it
+	// does not.
+	// +optional
+	ReadinessProbe *Probe `json:"readinessProbe,omitempty"`
+	// LivenessProbe says what a cluster asks whether a replica is to be
+	// restarted, /health/liveness by default.
+	// +optional
+	LivenessProbe *Probe `json:"livenessProbe,omitempty"`
+	// StartTimeout bounds the time from the start of a replica until it is
+	// ready; 30s by default locally, Knative's progress deadline on a cluster.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`
+	// +optional
+	StartTimeout *metav1.Duration `json:"startTimeout,omitempty"`
 	// Resources of the function's container; the local engine does not
 	// enforce them.
 	// +optional
@@ -151,6 +185,39 @@ type Function struct {
 	// +optional
 	// +listType=atomic
 	Traffic []TrafficTarget `json:"traffic,omitempty"`
+}
+
+// Build says how a function's code is built.
+type Build struct {
+	// Env is added to the environment of the go command, and wins over it:
+	// GOFLAGS, GOPRIVATE, GOEXPERIMENT and the like.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	Env []BuildVariable `json:"env,omitempty"`
+}
+
+// BuildVariable is a variable of the go command's environment.
+type BuildVariable struct {
+	// Name of the variable; GOOS and GOARCH are the platform's.
+	// +kubebuilder:validation:MinLength=1
+	Name string `json:"name"`
+	// Value of the variable.
+	// +optional
+	Value string `json:"value,omitempty"`
+}
+
+// Probe is what of a core/v1 Probe a function may set.
+type Probe struct {
+	// HTTPGet is a request to the function's port.
+	HTTPGet HTTPGet `json:"httpGet"`
+}
+
+// HTTPGet is what of a core/v1 HTTPGetAction a probe may set.
+type HTTPGet struct {
+	// Path of the request.
+	// +kubebuilder:validation:Pattern=`^/`
+	Path string `json:"path"`
 }
 
 // Scaler names what scales a function on a cluster.

@@ -45,6 +45,9 @@ func (f *Function) validate(path *field.Path, timeout *TimeoutPolicy) field.Erro
 		}
 	}
 	errs = append(errs, validateEnv(path.Child("env"), f.Env)...)
+	errs = append(errs, validateEnvFrom(path.Child("envFrom"), f.EnvFrom)...)
+	errs = append(errs, f.Build.validate(path.Child("build"))...)
+	errs = append(errs, f.validatePod(path)...)
 	errs = append(errs, validateResources(path.Child("resources"), f.Resources)...)
 	errs = append(errs, validateNamesOf(path.Child("state"), f.State)...)
 	errs = append(errs, validateNamesOf(path.Child("bindings"), f.Bindings)...)

@@ -16,6 +16,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/weftmesh/weft/builder/sbom"
 )
 
 // Port is the one that programs are told to listen at by the image, where
@@ -50,6 +52,9 @@ type Image struct {
 
 	raw       []byte
 	manifests []*manifest
+	// plain says that index.json names the manifests of the platforms too, for
+	// readers of layouts who look for an image and know no index.
+	plain bool
 }
 
 // named says whether a name can be that of a file in an image and part of a
@@ -86,25 +91,31 @@ func Build(ctx context.Context, spec Spec) (*Image, error) {
 	if err := all.Wait(); err != nil {
 		return wrong(err)
 	}
-	index := v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Annotations: spec.Annotations}
+	if err := img.seal(spec.Annotations); err != nil {
+		return wrong(err)
+	}
+	return img, nil
+}
+
+// seal makes the index of the manifests.
+func (img *Image) seal(annotations map[string]string) error {
+	index := v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Annotations: annotations}
 	for _, m := range img.manifests {
 		index.Manifests = append(index.Manifests, m.descriptor())
 		var size int64
 		for _, l := range m.layers {
 			n, err := l.Size()
 			if err != nil {
-				return wrong(err)
+				return err
 			}
 			size += n
 		}
 		img.Size = max(img.Size, size)
 	}
 	var err error
-	if img.raw, err = json.Marshal(index); err != nil {
-		return wrong(err)
-	}
+	img.raw, err = json.Marshal(index)
 	img.Digest = hashOf(img.raw).String()
-	return img, nil
+	return err
 }
 
 // manifest makes the manifest of one platform and the list of its modules.
@@ -160,7 +171,15 @@ func (s *Spec) manifest(ctx context.Context, p Program) (*manifest, error) {
 	}
 	maps.Copy(c.Labels, s.Annotations)
 
-	m := &manifest{layers: layers, platform: p.Platform.oci()}
+	return newManifest(config, layers, annotations, sbom.Program{
+		Name: s.Name, Binary: p.Binary, SHA256: sum.Hex, Platform: p.Platform.String(),
+	})
+}
+
+// newManifest makes a manifest, with the list of the modules of its program.
+func newManifest(config v1.ConfigFile, layers []v1.Layer, annotations map[string]string, program sbom.Program) (m *manifest, err error) {
+	platform := Platform{config.OS, config.Architecture}
+	m = &manifest{layers: layers, platform: platform.oci()}
 	if m.config, err = json.Marshal(config); err != nil {
 		return nil, err
 	}
@@ -178,16 +197,18 @@ func (s *Spec) manifest(ctx context.Context, p Program) (*manifest, error) {
 	if m.raw, err = json.Marshal(doc); err != nil {
 		return nil, err
 	}
-	bill, err := billOfMaterials(s.Name, p, sum, s.Created)
+	bill, err := sbom.SPDX(program, config.Created.Time)
 	if err != nil {
 		return nil, err
 	}
-	m.sbom, err = attachment(m, kindSPDX, bill, annotations)
+	m.sbom, err = attachment(m, sbom.MediaType, bill, annotations)
 	return m, err
 }
 
-func (s *Spec) history(what string) v1.History {
-	return v1.History{Created: v1.Time{Time: s.Created}, CreatedBy: "weft build: " + what}
+func (s *Spec) history(what string) v1.History { return history(s.Created, what) }
+
+func history(created time.Time, what string) v1.History {
+	return v1.History{Created: v1.Time{Time: created}, CreatedBy: "weft build: " + what}
 }
 
 // setEnv replaces a variable or adds it.

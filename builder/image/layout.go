@@ -76,6 +76,9 @@ func layoutOf(items []Item) (map[string]content, error) {
 			if err := errors.Join(add(m), add(m.sbom)); err != nil {
 				return nil, err
 			}
+			if it.Image.plain {
+				top.Manifests = append(top.Manifests, m.descriptor())
+			}
 			top.Manifests = append(top.Manifests, m.sbom.descriptor())
 		}
 	}

@@ -16,7 +16,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// entry is a file or, if open is nil, a directory of a layer.
+// entry is a file of a layer or, if open is nil, a symbolic link or directory.
 type entry struct {
 	// path without a slash before or after it.
 	path string
@@ -25,6 +25,8 @@ type entry struct {
 	uid  int
 	size int64
 	open func() (io.ReadCloser, error)
+	// link is what a symbolic link names.
+	link string
 }
 
 func dir(path string, mode int64, uid int) entry { return entry{path: path, mode: mode, uid: uid} }
@@ -75,7 +77,10 @@ func (e entry) write(w *tar.Writer) error {
 		Name: e.path, Mode: e.mode, Uid: e.uid, Gid: e.uid, Size: e.size,
 		ModTime: time.Unix(0, 0), Typeflag: tar.TypeReg, Format: tar.FormatUSTAR,
 	}
-	if e.open == nil {
+	switch {
+	case e.link != "":
+		h.Typeflag, h.Linkname = tar.TypeSymlink, e.link
+	case e.open == nil:
 		h.Typeflag, h.Name = tar.TypeDir, e.path+"/"
 	}
 	if err := w.WriteHeader(h); err != nil {

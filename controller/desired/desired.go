@@ -29,6 +29,9 @@ type Settings struct {
 	Broker v1beta1.Component
 	// Namespace that the controller itself runs in.
 	Namespace string
+	// Ingress are the namespaces of Knative's ingress, whose pods call functions;
+	// those of the known ones if empty.
+	Ingress []string
 	// OTLPEndpoint that functions, front and dispatchers are told; "" for none.
 	OTLPEndpoint string
 	// Has says which kinds the cluster knows.
@@ -41,6 +44,9 @@ type Installed struct {
 	Knative, KEDA, Dapr bool
 	// HPA says that Knative's autoscaler-hpa runs.
 	HPA bool
+	// ZeroInitialScale says that Knative lets a revision begin at zero
+	// (allow-zero-initial-scale of config-autoscaler, which is false by default).
+	ZeroInitialScale bool
 }
 
 // Found is what the cluster holds that decides what is desired.
@@ -69,6 +75,8 @@ type State struct {
 type Note struct {
 	// Function as the mesh writes it; "" for the mesh.
 	Function string
+	// Path of the field that it is about, as in mesh.Problem; "" for none.
+	Path string
 	// Type of the condition, such as KnativeInstalled or ScalingHonoured.
 	Type string
 	// Reason in CamelCase, Message in words with the way out.
@@ -80,13 +88,41 @@ type Note struct {
 // Of returns what the mesh of a plan is to have. The plan's broker and
 // components are those that it was compiled with.
 func Of(p *mesh.Plan, s Settings, f Found) State {
-	b := builder{plan: p, settings: s, found: f}
+	if s.Namespace == "" {
+		s.Namespace = DefaultNamespace
+	}
+	b := &builder{plan: p, settings: s, found: f}
+	b.names()
+	b.broker()
+	b.secrets()
+	b.functions()
+
+	b.tokens()
+	b.meshConfig()
+	b.components()
+	b.front()
+	b.dispatchers()
+	for _, f := range b.runs {
+		b.function(f)
+	}
+	b.scaledObjects()
+	b.subscriptions()
+	b.sort()
 	return b.state
 }
 
+// builder makes the objects of one mesh.
 type builder struct {
 	plan     *mesh.Plan
 	settings Settings
 	found    Found
 	state    State
+
+	// carrier is the component that carries the links; carrierNamed says that
+	// the mesh names it.
+	carrier v1beta1.Component
+	// runs are the functions that can run, of which there are workloads.
+	runs []*mesh.Function
+	// hash of the mesh that front and dispatchers read.
+	hash string
 }

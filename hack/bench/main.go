@@ -44,6 +44,10 @@ type bench struct {
 	coldRounds  int
 	idle        time.Duration
 	messages    int
+	// turns of each host, of turn each, and rebuilds of a program.
+	turns    int
+	turn     time.Duration
+	rebuilds int
 	// openBox opens what takes the mail.
 	openBox func() (*effects.Box, error)
 }
@@ -53,16 +57,18 @@ func (b *bench) say(format string, args ...any) { fmt.Printf(format+"\n", args..
 func plan(quick bool) *bench {
 	if quick {
 		return &bench{step: 1500 * time.Millisecond, bisections: 1, long: 8 * time.Second, floor: 2 * time.Second,
-			coldRounds: 8, idle: 4 * time.Second, messages: 20_000}
+			coldRounds: 8, idle: 4 * time.Second, messages: 20_000,
+			turns: 3, turn: 200 * time.Millisecond, rebuilds: 1}
 	}
 	return &bench{step: 10 * time.Second, bisections: 3, long: time.Minute, floor: 10 * time.Second,
-		coldRounds: 30, idle: 20 * time.Second, messages: 200_000}
+		coldRounds: 30, idle: 20 * time.Second, messages: 200_000,
+		turns: 7, turn: 500 * time.Millisecond, rebuilds: 5}
 }
 
 func run(ctx context.Context) (err error) {
 	quick := os.Getenv("BENCH_QUICK") == "1"
 	b := plan(quick)
-	only := flag.String("only", "", "load, cold or floors: that part only; the other figures are 0")
+	only := flag.String("only", "", "load, cold, floors or builder: that part only; the other figures are 0")
 	rate := flag.Float64("rate", 0, "orders a second of -only floors, or of -only load instead of 0.7 of the highest")
 	mail := flag.String("mail", "smtp", "how mail leaves the mesh: smtp, or http, which costs little")
 	flag.Parse()
@@ -101,6 +107,12 @@ func run(ctx context.Context) (err error) {
 	if *only == "" || *only == "floors" {
 		b.say("floors")
 		if r.Floors, err = measureFloors(ctx, b, max(*rate, 1000)); err != nil {
+			return err
+		}
+	}
+	if *only == "" || *only == "builder" {
+		b.say("hosts, rebuilds and an image")
+		if r.Builder, err = measureBuilder(ctx, b); err != nil {
 			return err
 		}
 	}

@@ -28,10 +28,11 @@ type report struct {
 	Cold      cold      `json:"cold_start_ms"`
 	Idle      idle      `json:"idle"`
 	// ReadyMS is the time from start to taking traffic, nothing to build.
-	ReadyMS float64 `json:"ready_ms"`
-	Cost    cost    `json:"cost_per_million_orders"`
-	Floors  floors  `json:"floors"`
-	Article article `json:"article"`
+	ReadyMS float64  `json:"ready_ms"`
+	Cost    cost     `json:"cost_per_million_orders"`
+	Floors  floors   `json:"floors"`
+	Builder building `json:"builder"`
+	Article article  `json:"article"`
 }
 
 type machine struct {
@@ -158,6 +159,7 @@ func (r report) print(w io.Writer) error {
 	row("GB-seconds for a million orders", r.Cost.GBSeconds, "GB s", true, 0, "", "")
 	row("  at a list price", r.Cost.USD, "USD", true, 0, "", both(a.USDPerMillion, m.USDPerMillion, "USD"))
 	row("in-process JetStream", f.JetStreamPerSecond, "/s", true, 0, "(is a floor)", "")
+	r.Builder.rows(row)
 	fmt.Fprintf(t, "\nPrice: %s. Machine: %d CPUs, %s, %s, %s.\n", r.Cost.Price, r.Machine.CPUs, r.Machine.Model, r.Machine.OS, r.Machine.Go)
 	return t.Flush()
 }

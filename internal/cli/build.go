@@ -22,6 +22,7 @@ func (a *app) buildCmd() *cobra.Command {
 		to        string
 		platforms []string
 		b         imageBuild
+		buildpack bool
 	)
 	c := &cobra.Command{
 		Use:   "build [FUNCTION...]",
@@ -34,12 +35,16 @@ Without --to each image is pushed to where the function's image says. REGISTRY
 is a host, or a host and the beginning of a path, under which each function has
 a repository <mesh>-<function>. Credentials are those of docker login.
 
+With --buildpack, the image that is made is that of Weft's buildpack for pack
+and kpack, and no function is built.
+
 SOURCE_DATE_EPOCH, if set, is the time in the images.`,
 		Example: `weft build
 weft build --to localhost:5000
 weft build --to oci:out --platform linux/arm64
 weft build --to tar:shop.tar && docker load -i shop.tar
-weft build validateInventory -o json`,
+weft build validateInventory -o json
+weft build --buildpack --to tar:weft-buildpack.cnb`,
 		RunE: func(c *cobra.Command, names []string) error {
 			err := out.check(c)
 			if err != nil {
@@ -53,6 +58,9 @@ weft build validateInventory -o json`,
 			}
 			if b.created, err = image.Epoch(); err != nil {
 				return badUsage(c, "%w", err)
+			}
+			if buildpack {
+				return a.buildBuildpack(c, &engine, &b, names, &out)
 			}
 			if err := engine.mesh.exists(); err != nil {
 				return err
@@ -68,17 +76,11 @@ weft build validateInventory -o json`,
 			if b.functions, err = choose(b.plan, names); err != nil {
 				return err
 			}
-			images, err := a.images(c.Context(), &b)
+			images, err := a.telling(c.Context(), &b, b.run)
 			if err != nil {
 				return err
 			}
-			return out.print(a.Out, images, func(w io.Writer) error {
-				t := newColumns(w, "NAME", "IMAGE", "DIGEST")
-				for _, i := range images {
-					t.row(i.Name, i.Image, i.Digest)
-				}
-				return t.flush()
-			})
+			return out.print(a.Out, images, func(w io.Writer) error { return printImages(w, images) })
 		},
 	}
 	engine.mesh.add(c)
@@ -88,6 +90,7 @@ weft build validateInventory -o json`,
 	f.StringArrayVar(&platforms, "platform", platformNames(), "`OS/ARCH` to build for (repeatable)")
 	f.StringVar(&b.base, "base", image.Scratch, "`IMAGE` that the programs are added to")
 	f.BoolVar(&b.insecure, "insecure", false, "let registries be spoken to in plain HTTP")
+	f.BoolVar(&buildpack, "buildpack", false, "make the image of Weft's buildpack")
 	alsoEnv(c, "to", "platform", "base", "insecure")
 	complete(c, "platform", platformNames()...)
 	out.add(c)
@@ -141,14 +144,22 @@ func choose(plan *mesh.Plan, names []string) ([]*mesh.Function, error) {
 	return fs, nil
 }
 
-// images runs a build, telling on stderr how it goes on.
-func (a *app) images(ctx context.Context, b *imageBuild) ([]builtImage, error) {
+func printImages(w io.Writer, images []builtImage) error {
+	t := newColumns(w, "NAME", "IMAGE", "DIGEST")
+	for _, i := range images {
+		t.row(i.Name, i.Image, i.Digest)
+	}
+	return t.flush()
+}
+
+// telling runs a build, telling on stderr how it goes on.
+func (a *app) telling(ctx context.Context, b *imageBuild, run func(context.Context) ([]builtImage, error)) ([]builtImage, error) {
 	console := telemetry.NewConsole(a.Err, colour(a.Err))
 	defer console.Close()
 	b.say = func(format string, args ...any) {
 		console.Put(telemetry.Line{Time: time.Now(), Text: fmt.Appendf(nil, format, args...)})
 	}
-	images, err := b.run(ctx)
+	images, err := run(ctx)
 	if err != nil && ctx.Err() != nil {
 		return nil, ctx.Err()
 	}

@@ -163,7 +163,7 @@ func (b *imageBuild) programs(ctx context.Context, parts []*part) error {
 			reqs = append(reqs, builder.Request{
 				Function: p.f.Name, Name: p.f.KubeName, Dir: p.source,
 				Output: filepath.Join(b.data, "images", platform.OS+"-"+platform.Arch),
-				Env:    b.environment(platform),
+				Env:    b.environment(p.f, platform),
 			})
 		}
 		all.Go(func() {
@@ -192,8 +192,8 @@ func (b *imageBuild) programs(ctx context.Context, parts []*part) error {
 
 // environment is that of the go command. An image made from scratch has no C
 // library.
-func (b *imageBuild) environment(p image.Platform) []string {
-	env := append(os.Environ(), "GOOS="+p.OS, "GOARCH="+p.Arch)
+func (b *imageBuild) environment(f *mesh.Function, p image.Platform) []string {
+	env := append(slices.Concat(os.Environ(), f.BuildEnv()), "GOOS="+p.OS, "GOARCH="+p.Arch)
 	if b.base == "" || b.base == image.Scratch {
 		env = append(env, "CGO_ENABLED=0")
 	}

@@ -60,7 +60,7 @@ func (a *app) deleteStopped(ctx context.Context, engine engineFlags, force bool)
 	if err := engine.mesh.exists(); err != nil {
 		return err
 	}
-	removed, err := local.Delete(ctx, local.Options{File: engine.mesh.file, Data: engine.dir()}, force)
+	removed, err := local.Delete(ctx, local.Options{File: engine.mesh.path(), Data: engine.dir()}, force)
 	var left *local.LeftError
 	switch {
 	case errors.As(err, &left):
@@ -79,7 +79,7 @@ func (a *app) deleteStopped(ctx context.Context, engine engineFlags, force bool)
 // remains tells what a mesh whose links travel by a server of its own leaves
 // there: a mesh of the same name would find it.
 func (a *app) remains(engine engineFlags) {
-	bundle, _ := source.Load(engine.mesh.file, source.Options{}) // a mesh that cannot be read is deleted all the same
+	bundle, _ := source.Load(engine.mesh.path(), source.Options{}) // a mesh that cannot be read is deleted all the same
 	if bundle.Plan == nil {
 		return
 	}

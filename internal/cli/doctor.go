@@ -29,7 +29,7 @@ mesh. What is missing is told with the way out.`,
 			if err := out.check(c); err != nil {
 				return err
 			}
-			check.File, check.Set, check.Data = engine.mesh.file, engine.mesh.set, engine.dir()
+			check.File, check.Set, check.Data = engine.mesh.path(), engine.mesh.set, engine.dir()
 			check.Named = c.Flags().Changed("file")
 			results := check.Examine(c.Context())
 			err := out.print(a.Out, results, func(w io.Writer) error { return printFindings(w, results, colour(a.Out)) })

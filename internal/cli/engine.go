@@ -24,9 +24,9 @@ func (f *engineFlags) explain(err error) error {
 	switch {
 	case errors.As(err, &stale):
 		return fmt.Errorf("no engine is running for %s (%s is left over from process %d, which %s); start one with: %s",
-			f.mesh.file, readable(stale.Path), stale.PID, stale.Reason, f.upCommand())
+			f.mesh.path(), readable(stale.Path), stale.PID, stale.Reason, f.upCommand())
 	case errors.Is(err, adminapi.ErrNoEngine):
-		return fmt.Errorf("no engine is running for %s (looked for %s); start one with: %s", f.mesh.file, readable(run), f.upCommand())
+		return fmt.Errorf("no engine is running for %s (looked for %s); start one with: %s", f.mesh.path(), readable(run), f.upCommand())
 	}
 	return err
 }
@@ -34,7 +34,7 @@ func (f *engineFlags) explain(err error) error {
 // upCommand is the command that starts the engine that f looks for.
 func (f *engineFlags) upCommand() string {
 	cmd := "weft up"
-	if f.mesh.file != defaultFile {
+	if f.mesh.file != "" {
 		cmd += " -f " + f.mesh.file
 	}
 	if f.data != "" {

@@ -8,16 +8,16 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/weftmesh/weft/mesh/source"
 )
 
-// The defaults of the flags that most commands have.
-const (
-	defaultFile = "mesh.yaml"
-	defaultData = ".weft"
-)
+// defaultData is the name of the data directory.
+const defaultData = ".weft"
 
 // meshFlags are the flags of commands that read a mesh file.
 type meshFlags struct {
+	// file is "" unless it is named.
 	file string
 	set  []string
 }
@@ -29,8 +29,16 @@ func (f *meshFlags) add(c *cobra.Command) {
 }
 
 func (f *meshFlags) addFile(c *cobra.Command) {
-	c.Flags().StringVarP(&f.file, "file", "f", defaultFile, "`FILE` of the mesh")
+	c.Flags().StringVarP(&f.file, "file", "f", "", "`FILE` of the mesh (default mesh.yaml, else func.yaml)")
 	alsoEnv(c, "file")
+}
+
+// path is the mesh file: the one that is named, or that of this directory.
+func (f *meshFlags) path() string {
+	if f.file != "" {
+		return f.file
+	}
+	return source.FileIn(".")
 }
 
 // engineFlags find a running engine: by its data directory, which lies beside
@@ -55,11 +63,11 @@ func (f *engineFlags) dir() string {
 	if f.data != "" {
 		return f.data
 	}
-	// A directory stands for the mesh.yaml in it.
-	if info, err := os.Stat(f.mesh.file); err == nil && info.IsDir() {
-		return filepath.Join(f.mesh.file, defaultData)
+	// A directory stands for the mesh file in it.
+	if info, err := os.Stat(f.mesh.path()); err == nil && info.IsDir() {
+		return filepath.Join(f.mesh.path(), defaultData)
 	}
-	return filepath.Join(filepath.Dir(f.mesh.file), defaultData)
+	return filepath.Join(filepath.Dir(f.mesh.path()), defaultData)
 }
 
 // envAnnotation marks flags that an environment variable can set.
@@ -126,10 +134,10 @@ func readable(path string) string {
 
 // exists says whether the mesh file is there, with a hint if not.
 func (f *meshFlags) exists() error {
-	if _, err := os.Stat(f.file); err != nil {
+	if _, err := os.Stat(f.path()); err != nil {
 		err = fmt.Errorf("mesh file: %w", err)
-		if f.file == defaultFile {
-			return withHint(fmt.Errorf("there is no %s here", defaultFile), "name it with --file, go to its directory, or start a project with: weft new NAME")
+		if f.file == "" {
+			return withHint(fmt.Errorf("there is no %s here", source.DefaultFile), "name it with --file, go to its directory, or start a project with: weft new NAME")
 		}
 		return withHint(err, "--file names the mesh; look for it with: ls %s", filepath.Dir(f.file))
 	}

@@ -48,7 +48,7 @@ weft up --debug validateInventory`,
 			// log and not the mesh. Ignored, the signal would be so in functions
 			// as well.
 			signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-			opts.File, opts.Set, opts.Data = engine.mesh.file, engine.mesh.set, engine.dir()
+			opts.File, opts.Set, opts.Data = engine.mesh.path(), engine.mesh.set, engine.dir()
 			opts.Out, opts.Color = a.Out, colour(a.Out)
 			opts.Version = version.Get().Version
 			opts.OnReady = func(run adminapi.Run, hints []string) { a.banner(run, opts, hints) }

@@ -31,7 +31,7 @@ weft validate samples/*/mesh.yaml -o json`,
 				return err
 			}
 			if len(files) == 0 {
-				files = []string{flags.file}
+				files = []string{flags.path()}
 			}
 			problems := make(mesh.Problems, 0) // [] rather than null as JSON
 			var fine []string
@@ -90,7 +90,7 @@ func (a *app) faults(err error) error {
 // load reads the mesh of a command that needs one without faults; what is
 // wrong has been printed when the error is errReported.
 func (a *app) load(flags meshFlags) (*source.Bundle, error) {
-	bundle, problems := source.Load(flags.file, source.Options{Set: flags.set})
+	bundle, problems := source.Load(flags.path(), source.Options{Set: flags.set})
 	if bundle.Plan == nil {
 		a.printProblems(problems)
 		return nil, errReported

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -109,6 +110,7 @@ func (b *builds) build(ctx context.Context, g *generation, fs []*mesh.Function) 
 			reqs = append(reqs, builder.Request{
 				Function: f.Name, Name: f.KubeName, Dir: code.Source, Output: b.e.data.file(dirBin),
 				Debug: slices.ContainsFunc(b.e.opts.Debug, func(n string) bool { return n == f.Name || n == f.KubeName }),
+				Env:   slices.Concat(os.Environ(), f.BuildEnv()),
 			})
 		}
 	}

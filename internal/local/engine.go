@@ -82,7 +82,7 @@ func newEngine(opts Options) (*engine, error) {
 		opts.Out = os.Stderr
 	}
 	if info, err := os.Stat(opts.File); err == nil && info.IsDir() {
-		opts.File = filepath.Join(opts.File, source.DefaultFile)
+		opts.File = source.FileIn(opts.File)
 	}
 	root, err := filepath.Abs(filepath.Dir(opts.File))
 	if err != nil {

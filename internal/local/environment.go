@@ -65,6 +65,14 @@ func functionEnv(b *source.Bundle, file map[string]string, f *mesh.Function) ([]
 func secretValues(b *source.Bundle) []string {
 	var values []string
 	for _, f := range b.Plan.Functions {
+		for _, from := range f.Spec.EnvFrom {
+			if from.SecretRef == nil {
+				continue
+			}
+			for _, data := range b.Secrets[from.SecretRef.Name] {
+				values = append(values, string(data))
+			}
+		}
 		for _, v := range f.Env {
 			if v.ValueFrom == nil || v.ValueFrom.SecretKeyRef == nil {
 				continue

@@ -56,6 +56,8 @@ type documents struct {
 	// kinds of all documents of the mesh file, for the error that there is
 	// no mesh.
 	kinds []string
+	// standing are the documents of the mesh file that can stand for a mesh.
+	standing []*node
 	// overlays are the FunctionMesh documents of local/.
 	overlays []document
 }
@@ -75,6 +77,10 @@ func (ds *documents) add(n *node, in layer) {
 	d := document{node: n, kind: n.text("kind"), name: n.text("metadata", "name"), layer: in}
 	if in == layerMesh {
 		ds.kinds = append(ds.kinds, d.kind)
+		if standsFor(n) != nil {
+			ds.standing = append(ds.standing, n)
+			return
+		}
 	}
 	if d.kind == "" {
 		ds.fault(n.locate("kind"), "kind", "is missing").Hint = "a mesh has kind: " + kindMesh
@@ -144,6 +150,18 @@ func (ds *documents) addOther(d document) {
 
 // finish merges the overlays of local/ and reports what is missing.
 func (ds *documents) finish(file string) {
+	for _, n := range ds.standing {
+		// Beside a mesh, a document of another kind is not ours.
+		if ds.mesh != nil && n.find("kind") == nil {
+			ds.fault(n.locate("kind"), "kind", "is missing").Hint = "a mesh has kind: " + kindMesh
+		}
+	}
+	if ds.mesh == nil && len(ds.standing) > 0 {
+		ds.stand()
+		if ds.mesh == nil {
+			return
+		}
+	}
 	if ds.mesh == nil {
 		if len(ds.problems) > 0 {
 			return

@@ -3,19 +3,21 @@ package source
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/weftmesh/weft/api/v1beta1"
 	"github.com/weftmesh/weft/mesh"
 )
 
-// Environment resolves what a function's env declares, in its order, as
-// NAME=value: values with $(NAME) expanded as Kubernetes does, references to
+// Environment resolves what a function's envFrom declares, by name, and then
+// its env, in its order, as NAME=value: values with $(NAME) expanded as Kubernetes does, references to
 // secrets, config maps, fields and resources replaced by what they name.
 //
 // lookup finds variables that the engine sets, for $(NAME); variables declared
@@ -93,9 +95,8 @@ func (b *Bundle) checkComponents() mesh.Problems {
 }
 
 func (b *Bundle) environment(f *mesh.Function, lookup func(string) (string, bool)) ([]string, mesh.Problems) {
-	var env []string
-	var problems mesh.Problems
 	known := make(map[string]string, len(f.Env))
+	env, problems := b.envFrom(f, known)
 	for i, v := range f.Env {
 		value, set := expand(v.Value, known, lookup), true
 		if v.ValueFrom != nil {
@@ -115,6 +116,48 @@ func (b *Bundle) environment(f *mesh.Function, lookup func(string) (string, bool
 		}
 		known[v.Name] = value
 		env = append(env, v.Name+"="+value)
+	}
+	return env, problems
+}
+
+// envFrom resolves the Secrets and ConfigMaps whose keys are variables, and
+// notes these in known. Keys that cannot be names of variables are passed over
+// (Kubernetes' rule for envFrom).
+func (b *Bundle) envFrom(f *mesh.Function, known map[string]string) ([]string, mesh.Problems) {
+	var problems mesh.Problems
+	for i, from := range f.Spec.EnvFrom {
+		var kind, name string
+		var optional *bool
+		var ok bool
+		set := func(key, value string) {
+			if key = from.Prefix + key; len(validation.IsEnvVarName(key)) == 0 {
+				known[key] = value
+			}
+		}
+		switch {
+		case from.SecretRef != nil:
+			var data map[string][]byte
+			kind, name, optional = kindSecret, from.SecretRef.Name, from.SecretRef.Optional
+			data, ok = b.Secrets[name]
+			for k, v := range data {
+				set(k, string(v))
+			}
+		case from.ConfigMapRef != nil:
+			var data map[string]string
+			kind, name, optional = kindConfigMap, from.ConfigMapRef.Name, from.ConfigMapRef.Optional
+			data, ok = b.ConfigMaps[name]
+			for k, v := range data {
+				set(k, v)
+			}
+		}
+		if !ok && (optional == nil || !*optional) {
+			problems = append(problems, b.problem(fmt.Sprintf("spec.functions[%d].envFrom[%d]", f.Index, i),
+				"function %s: there is no %s %q", f.Name, kind, name).With(whereTo(kind)))
+		}
+	}
+	env := make([]string, 0, len(known)+len(f.Env))
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		env = append(env, name+"="+known[name])
 	}
 	return env, problems
 }

@@ -25,6 +25,19 @@ const (
 // DefaultFile is the name of the mesh file in a directory.
 const DefaultFile = "mesh.yaml"
 
+// FileIn is the mesh file of a directory: mesh.yaml, or func.yaml where only
+// that is there.
+func FileIn(dir string) string {
+	file := filepath.Join(dir, DefaultFile)
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		alone := filepath.Join(dir, FuncFile)
+		if _, err := os.Stat(alone); err == nil {
+			return alone
+		}
+	}
+	return file
+}
+
 // DocumentDirs are the directories beside the mesh file in dir whose documents
 // count with it, whether they are there or not.
 func DocumentDirs(dir string) []string {
@@ -66,7 +79,9 @@ type Bundle struct {
 	subscribing map[string]document
 }
 
-// Load reads a mesh: path names its file, or a directory with a mesh.yaml.
+// Load reads a mesh: path names its file, or a directory (see FileIn). A
+// document that can stand for a mesh of one function does where there is no
+// FunctionMesh: a func.yaml.
 //
 // The documents of the file and of resources/*.yaml beside it count together.
 // One in local/*.yaml of the same kind and name replaces a Component, Secret,
@@ -78,7 +93,7 @@ type Bundle struct {
 // still names the files, for someone who waits for them to be mended.
 func Load(path string, opts Options) (*Bundle, mesh.Problems) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		path = filepath.Join(path, DefaultFile)
+		path = FileIn(path)
 	}
 	return load(path, opts, readFile, filepath.Glob)
 }
@@ -162,7 +177,7 @@ func once(problems mesh.Problems) mesh.Problems {
 	}
 	seen := make(map[key]bool)
 	return slices.DeleteFunc(problems, func(p mesh.Problem) bool {
-		k := key{place{p.File, p.Line, p.Column}, p.Path[strings.LastIndexByte(p.Path, '.')+1:], p.Message}
+		k := key{place{file: p.File, line: p.Line, column: p.Column}, p.Path[strings.LastIndexByte(p.Path, '.')+1:], p.Message}
 		if p.Line == 0 {
 			return false
 		}
@@ -192,7 +207,7 @@ func (b *Bundle) compile(others []document) mesh.Problems {
 
 	var od decoder
 	b.decodeOthers(others, &od)
-	problems := append(d.problems, od.problems...)
+	problems := slices.Concat(b.asWritten(d.problems), od.problems)
 
 	for _, c := range b.Mesh.Spec.Components {
 		if doc, ok := b.documents[c.Name]; ok && doc.layer != layerLocal {
@@ -214,6 +229,18 @@ func (b *Bundle) compile(others []document) mesh.Problems {
 	}
 	slices.SortStableFunc(b.Components, func(x, y v1beta1.Component) int { return strings.Compare(x.Name, y.Name) })
 	return problems
+}
+
+// asWritten gives the decoder's problems the paths by which their authors know
+// the fields, if those are not the mesh's.
+func (b *Bundle) asWritten(problems mesh.Problems) mesh.Problems {
+	written := slices.Clone(problems)
+	for i, p := range written {
+		if field := b.tree.locate(p.Path).field; field != "" {
+			written[i].Path = field
+		}
+	}
+	return written
 }
 
 // misleads says whether a problem at path may come of a value that could not
@@ -301,6 +328,9 @@ func (b *Bundle) place(p mesh.Problem) mesh.Problem {
 		at = doc.locate(rest)
 	}
 	p.File, p.Line, p.Column = at.file, at.line, at.column
+	if at.field != "" {
+		p.Path = at.field
+	}
 	return p
 }
 

@@ -50,6 +50,9 @@ type entry struct {
 type place struct {
 	file         string
 	line, column int
+	// field is the path in a document that stands for a mesh; "" where it is
+	// the mesh's own.
+	field string
 }
 
 func (n *node) find(key string) *node {
@@ -138,7 +141,7 @@ func (c *converter) tooMuch(at place, depth int) bool {
 }
 
 func (c *converter) convert(y *yaml.Node, path string, depth int) *node {
-	n := &node{at: place{c.file, y.Line, y.Column}}
+	n := &node{at: place{file: c.file, line: y.Line, column: y.Column}}
 	if c.tooMuch(n.at, depth) {
 		return n
 	}
@@ -180,7 +183,7 @@ func (c *converter) mapping(n *node, y *yaml.Node, path string, depth int) {
 	defer delete(c.open, y)
 	for i := 0; i+1 < len(y.Content); i += 2 {
 		k, v := y.Content[i], y.Content[i+1]
-		at := place{c.file, k.Line, k.Column}
+		at := place{file: c.file, line: k.Line, column: k.Column}
 		if k.ShortTag() == "!!merge" {
 			merges = append(merges, c.convert(v, path, depth+1))
 			continue

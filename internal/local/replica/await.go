@@ -44,7 +44,7 @@ func (r *replica) await(proc *process, address string) (listened time.Time, err 
 			last = err.Error()
 		}
 		waited := time.Since(began)
-		if limit := r.pool.m.opts.StartTimeout; waited > limit && !r.pool.debug {
+		if limit := r.startTimeout(); waited > limit && !r.pool.debug {
 			return listened, fmt.Errorf("not ready within %s: it must answer HTTP on the port in $%s (%s), and %s", limit, contract.EnvPort, address, last)
 		}
 		told, err := r.rest(proc, waited)
@@ -57,6 +57,23 @@ func (r *replica) await(proc *process, address string) (listened time.Time, err 
 			return listened, nil
 		}
 	}
+}
+
+// startTimeout is the function's own, or the engine's.
+func (r *replica) startTimeout() time.Duration {
+	if t := r.pool.f.Spec.StartTimeout; t != nil {
+		return t.Duration
+	}
+	return r.pool.m.opts.StartTimeout
+}
+
+// readiness is the path that is asked, the contract's unless the function has
+// its own.
+func (r *replica) readiness() string {
+	if p := r.pool.f.Spec.ReadinessProbe; p != nil {
+		return p.HTTPGet.Path
+	}
+	return contract.PathReadiness
 }
 
 var errEnded = errors.New("the process has ended")
@@ -73,10 +90,14 @@ func (r *replica) rest(proc *process, waited time.Duration) (told bool, err erro
 	}
 	timer := time.NewTimer(step)
 	defer timer.Stop()
+	ready := proc.told
+	if r.readiness() != contract.PathReadiness {
+		ready = nil // what it tells is about the contract's path
+	}
 	select {
 	case <-proc.done:
 	case <-r.idle:
-	case <-proc.told:
+	case <-ready:
 	case <-timer.C:
 	}
 	// Of several that are ready select takes any.
@@ -88,7 +109,7 @@ func (r *replica) rest(proc *process, waited time.Duration) (told bool, err erro
 	default:
 	}
 	select {
-	case <-proc.told:
+	case <-ready:
 		return true, nil
 	default:
 		return false, nil
@@ -108,7 +129,7 @@ func (r *replica) probe(conn net.Conn, address string) error {
 	if err := conn.SetDeadline(time.Now().Add(probeTimeout)); err != nil {
 		return err
 	}
-	req, err := http.NewRequest(http.MethodGet, "http://"+address+contract.PathReadiness, nil)
+	req, err := http.NewRequest(http.MethodGet, "http://"+address+r.readiness(), nil)
 	if err != nil {
 		return err
 	}
@@ -127,7 +148,7 @@ func (r *replica) probe(conn net.Conn, address string) error {
 		return err
 	}
 	if res.StatusCode >= 500 && res.StatusCode != http.StatusNotImplemented {
-		return fmt.Errorf("it answers %s with %d", contract.PathReadiness, res.StatusCode)
+		return fmt.Errorf("it answers %s with %d", r.readiness(), res.StatusCode)
 	}
 	if !res.Close && n < maxLine && in.Buffered() == 0 && conn.SetDeadline(time.Time{}) == nil {
 		keep = r.pool.m.conns.keep(address, conn)

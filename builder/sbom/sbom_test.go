@@ -1,7 +1,8 @@
-package image
+package sbom
 
 import (
 	"encoding/json"
+	"os"
 	"regexp"
 	"runtime/debug"
 	"testing"
@@ -55,12 +56,11 @@ func TestModules(t *testing.T) {
 
 // TestBill checks what SPDX 2.3 asks of a document, in its sections 6 to 11.
 func TestBill(t *testing.T) {
-	p := theProbe(t)[0]
-	sum, _, err := hashFile(p.Binary)
+	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw, err := billOfMaterials("probe", p, sum, time.Unix(0, 0).UTC())
+	raw, err := SPDX(Program{Name: "probe", Binary: self, SHA256: "00ff", Platform: "linux/amd64"}, time.Unix(0, 0).UTC())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,6 +70,9 @@ func TestBill(t *testing.T) {
 	}
 	if doc.SPDXVersion != "SPDX-2.3" || doc.DataLicense != "CC0-1.0" || doc.CreationInfo.Created != "1970-01-01T00:00:00Z" {
 		t.Errorf("the document begins with %+v", doc)
+	}
+	if sum := doc.Packages[0].Checksums; len(sum) != 1 || sum[0].ChecksumValue != "00ff" {
+		t.Errorf("the program has the sums %v", sum)
 	}
 	id := regexp.MustCompile(`^SPDXRef-[A-Za-z0-9.-]+$`)
 	known := map[string]bool{doc.SPDXID: true}

@@ -1,4 +1,6 @@
-package image
+// Package sbom lists what a Go program was linked from, as a bill of materials
+// in the format SPDX.
+package sbom
 
 import (
 	"cmp"
@@ -11,12 +13,20 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// kindSPDX is the media type of SPDX 2.3 as JSON.
-const kindSPDX = "application/spdx+json"
+// MediaType is that of SPDX 2.3 as JSON.
+const MediaType = "application/spdx+json"
+
+// Program is an executable made by the go command.
+type Program struct {
+	// Name of it, as people know it.
+	Name string
+	// Binary is its file, SHA256 the sum of that in hexadecimal.
+	Binary, SHA256 string
+	// Platform is its operating system and architecture, such as linux/amd64.
+	Platform string
+}
 
 // The following are the parts of SPDX 2.3 that are used here, named as in its
 // JSON schema.
@@ -71,21 +81,22 @@ type spdxRelationship struct {
 
 const noAssertion = "NOASSERTION"
 
-// billOfMaterials lists what a program was linked from, as the go command has
-// noted it in the program itself; sum is the program's.
-func billOfMaterials(name string, p Program, sum v1.Hash, created time.Time) ([]byte, error) {
+// SPDX lists what a program was linked from, as the go command has noted it in
+// the program itself. The document says that it was made at created, and is the
+// same whenever it is made.
+func SPDX(p Program, created time.Time) ([]byte, error) {
 	info, err := buildinfo.ReadFile(p.Binary)
 	if err != nil {
 		return nil, fmt.Errorf("%s is no Go program, or says nothing of its modules: %w", filepath.Base(p.Binary), err)
 	}
 	program := spdxPackage{
-		Name: name, SPDXID: "SPDXRef-Program", PrimaryPurpose: "APPLICATION",
+		Name: p.Name, SPDXID: "SPDXRef-Program", PrimaryPurpose: "APPLICATION",
 		Comment:   fmt.Sprintf("%s, %s, %s", info.Path, p.Platform, info.GoVersion),
-		Checksums: []spdxChecksum{{"SHA256", sum.Hex}},
+		Checksums: []spdxChecksum{{"SHA256", p.SHA256}},
 	}
 	doc := spdxDocument{
-		SPDXVersion: "SPDX-2.3", DataLicense: "CC0-1.0", SPDXID: "SPDXRef-DOCUMENT", Name: name,
-		DocumentNamespace: "https://weft.dev/spdx/" + name + "-" + sum.Hex,
+		SPDXVersion: "SPDX-2.3", DataLicense: "CC0-1.0", SPDXID: "SPDXRef-DOCUMENT", Name: p.Name,
+		DocumentNamespace: "https://weft.dev/spdx/" + p.Name + "-" + p.SHA256,
 		CreationInfo:      spdxCreation{created.Format(time.RFC3339), []string{"Tool: weft"}},
 		Packages:          []spdxPackage{program.settled()},
 		Relationships:     []spdxRelationship{{"SPDXRef-DOCUMENT", "DESCRIBES", program.SPDXID}},

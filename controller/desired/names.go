@@ -1,0 +1,94 @@
+package desired
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/weftmesh/weft/mesh"
+)
+
+// DefaultNamespace is where the controller runs.
+const DefaultNamespace = "weft-system"
+
+// The roles of pods.
+const (
+	RoleFront      = "front"
+	RoleDispatcher = "dispatcher"
+	RoleFunction   = "function"
+)
+
+// AnnotationMeshHash of the pods of front and dispatchers changes with the mesh
+// that they read: they read it once.
+const AnnotationMeshHash = "weft.dev/mesh-hash"
+
+// maxName is the longest DNS label (RFC 1035): names of Services, revisions and
+// what is a value of a label.
+const maxName = 63
+
+// FrontName is the name of a mesh's front: Deployment, Service and app id.
+func FrontName(mesh string) string { return mesh + "-front" }
+
+// TokensName is the name of the Secret with a token for each function.
+func TokensName(mesh string) string { return mesh + "-tokens" }
+
+// MeshConfigName is the name of the ConfigMap with the mesh.
+func MeshConfigName(mesh string) string { return mesh + "-mesh" }
+
+// shorten gives a name of at most so many characters: it is cut, and a hash of
+// the whole put after it, so that two long names stay two.
+func shorten(name string, most int) string {
+	if len(name) <= most {
+		return name
+	}
+	hash := shortHash(name)
+	return strings.TrimRight(name[:most-len(hash)-1], "-") + "-" + hash
+}
+
+func shortHash(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:4])
+}
+
+// names notes names that two things would have. The controller sees who owns an
+// object, and reports what the names alone do not tell.
+func (b *builder) names() {
+	for _, f := range b.plan.Functions {
+		if f.Service == FrontName(b.plan.Name) {
+			b.note(Note{Function: f.Name, Path: at(f, "name"), Type: TypeNamesUnique, Reason: "NameOfFront", Blocking: true,
+				Message: "the front of the mesh is called " + f.Service + " too; rename the function"})
+		}
+	}
+	if other, front := strings.CutSuffix(b.plan.Name, "-front"); front {
+		b.note(Note{Path: "metadata.name", Type: TypeNamesUnique, Reason: "NameOfFront",
+			Message: "a mesh " + other + " in this namespace would have a front of this name; rename the mesh if there is one"})
+	}
+}
+
+// meta of an object that belongs to the mesh, and to f unless it is nil.
+func (b *builder) meta(name, role string, f *mesh.Function) metav1.ObjectMeta {
+	m := metav1.ObjectMeta{Name: name, Namespace: b.plan.Namespace, Labels: b.labels(role, f)}
+	if b.found.Owner != nil {
+		m.OwnerReferences = []metav1.OwnerReference{*b.found.Owner}
+	}
+	return m
+}
+
+func (b *builder) labels(role string, f *mesh.Function) map[string]string {
+	labels := map[string]string{LabelMesh: b.plan.Name}
+	if role != "" {
+		labels[LabelRole] = role
+	}
+	if f != nil {
+		labels[LabelFunction] = f.KubeName
+	}
+	return labels
+}
+
+func typeMeta(apiVersion, kind string) metav1.TypeMeta {
+	return metav1.TypeMeta{APIVersion: apiVersion, Kind: kind}
+}
+
+func ptr[T any](v T) *T { return &v }
