@@ -2,6 +2,8 @@ package desired
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/weftmesh/weft/mesh"
 )
@@ -38,6 +40,16 @@ func (b *builder) note(n Note) { b.state.Notes = append(b.state.Notes, n) }
 func at(f *mesh.Function, field string) string {
 	return fmt.Sprintf("spec.functions[%d].%s", f.Index, field)
 }
+
+// once notes what may be found several times.
+func (b *builder) once(n Note) {
+	if !slices.Contains(b.state.Notes, n) {
+		b.note(n)
+	}
+}
+
+// list is words with commas between them.
+func list(words []string) string { return strings.Join(words, ", ") }
 
 // The ways to what is missing.
 const (

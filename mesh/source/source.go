@@ -50,6 +50,8 @@ type Options struct {
 	// spec.policies.scaling.minReplicas=0, spec.functions[0].source=./x, or
 	// by name, spec.functions.ingestOrder.concurrency=5. The value is YAML.
 	Set []string
+	// Cluster leaves out local/, whose documents are for one machine.
+	Cluster bool
 }
 
 // Bundle is a mesh with all that was read beside it.
@@ -87,7 +89,7 @@ type Bundle struct {
 // One in local/*.yaml of the same kind and name replaces a Component, Secret,
 // ConfigMap or Subscription; a FunctionMesh in local/ is laid over the mesh:
 // maps merged, functions matched by name, other lists replaced. Options come
-// last.
+// last. For a cluster local/ does not count.
 //
 // The Bundle is never nil: with errors among the problems it has no Plan, but
 // still names the files, for someone who waits for them to be mended.
@@ -126,6 +128,9 @@ func load(path string, opts Options, read func(string) ([]byte, error), glob fun
 		name  string
 		layer layer
 	}{{dirResources, layerResources}, {dirLocal, layerLocal}} {
+		if dir.layer == layerLocal && opts.Cluster {
+			continue
+		}
 		for _, ext := range []string{"*.yaml", "*.yml"} {
 			found, _ := glob(filepath.Join(b.Dir, dir.name, ext)) // the pattern is ours and well-formed
 			slices.Sort(found)

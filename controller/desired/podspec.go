@@ -1,0 +1,157 @@
+package desired
+
+import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/weftmesh/weft/internal/contract"
+	"github.com/weftmesh/weft/mesh"
+	"github.com/weftmesh/weft/mesh/gateway"
+)
+
+// Names and ports in pods.
+const (
+	// containerFunction is the function's own container.
+	containerFunction = "function"
+
+	// defaultPort is a function's, where no trigger names one.
+	defaultPort = 8080
+
+	volumeTmp = "tmp"
+
+	// EnvToken holds the function's token, for other variables to refer to.
+	EnvToken = "WEFT_TOKEN"
+)
+
+// restricted is the security context that Kubernetes' restricted profile asks
+// for (https://kubernetes.io/docs/concepts/security/pod-security-standards). It
+// stands at the containers, as Knative takes none at the pod.
+func restricted() *corev1.SecurityContext {
+	return &corev1.SecurityContext{
+		RunAsNonRoot:             ptr(true),
+		AllowPrivilegeEscalation: ptr(false),
+		ReadOnlyRootFilesystem:   ptr(true),
+		Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+		SeccompProfile:           &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+	}
+}
+
+// tmp is the one place where a container may write (Knative's runtime contract).
+func tmp() corev1.Volume {
+	return corev1.Volume{Name: volumeTmp, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}
+}
+
+func tmpMount() corev1.VolumeMount { return corev1.VolumeMount{Name: volumeTmp, MountPath: "/tmp"} }
+
+func httpProbe(path string, port int32) *corev1.Probe {
+	get := &corev1.HTTPGetAction{Path: path}
+	if port > 0 {
+		get.Port = intstr.FromInt32(port)
+	}
+	return &corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: get}}
+}
+
+// portOf is where the function's container serves.
+func portOf(f *mesh.Function) int32 {
+	for _, t := range f.Triggers {
+		if t.Port != nil {
+			return *t.Port
+		}
+	}
+	return defaultPort
+}
+
+// container is the function's own. Its image is what the mesh says, or one of
+// traffic.
+func (b *builder) container(f *mesh.Function, image string, own []corev1.EnvVar) corev1.Container {
+	return corev1.Container{
+		Name: containerFunction, Image: image,
+		Ports:           []corev1.ContainerPort{{ContainerPort: portOf(f)}},
+		Env:             merge(b.contract(f), own, f.Env),
+		Resources:       f.Resources,
+		SecurityContext: restricted(),
+		VolumeMounts:    []corev1.VolumeMount{tmpMount()},
+	}
+}
+
+// contract is the environment that an engine owes a function, but for what
+// Knative itself sets.
+func (b *builder) contract(f *mesh.Function) []corev1.EnvVar {
+	token := &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{
+		LocalObjectReference: corev1.LocalObjectReference{Name: TokensName(b.plan.Name)}, Key: f.KubeName,
+	}}
+	env := []corev1.EnvVar{
+		{Name: EnvToken, ValueFrom: token},
+		{Name: contract.EnvSink, Value: "http://" + b.host(FrontName(b.plan.Name)) + ":" + portText(portSink) + gateway.SinkPath + "$(" + EnvToken + ")"},
+		{Name: contract.EnvTarget, Value: f.Name},
+		{Name: contract.EnvTimeout, Value: f.Timeout.String()},
+	}
+	env = append(env, b.otel(f.Service)...)
+	if b.sidecar(f) {
+		env = append(env,
+			corev1.EnvVar{Name: contract.EnvDaprGRPC, Value: "http://127.0.0.1:50001"},
+			corev1.EnvVar{Name: contract.EnvDaprHTTP, Value: "http://127.0.0.1:3500"},
+			corev1.EnvVar{Name: contract.EnvDaprToken, ValueFrom: token},
+		)
+	}
+	return env
+}
+
+func (b *builder) otel(service string) []corev1.EnvVar {
+	if b.settings.OTLPEndpoint == "" {
+		return nil
+	}
+	return []corev1.EnvVar{
+		{Name: contract.EnvOTLPEndpoint, Value: b.settings.OTLPEndpoint}, {Name: contract.EnvOTelService, Value: service},
+	}
+}
+
+// host is the name of a Service within the cluster.
+func (b *builder) host(service string) string {
+	return service + "." + b.plan.Namespace + ".svc.cluster.local"
+}
+
+// fixed are the variables that a mesh cannot set otherwise.
+var fixed = []string{EnvToken, contract.EnvSink, contract.EnvTarget}
+
+// merge puts environments behind each other: of two variables of a name the
+// later counts, but for fixed ones.
+func merge(lists ...[]corev1.EnvVar) []corev1.EnvVar {
+	var env []corev1.EnvVar
+	for _, list := range lists {
+		for _, v := range list {
+			i := slices.IndexFunc(env, func(e corev1.EnvVar) bool { return e.Name == v.Name })
+			switch {
+			case i < 0:
+				env = append(env, v)
+			case !slices.Contains(fixed, v.Name):
+				env[i] = v
+			}
+		}
+	}
+	return env
+}
+
+// needsFieldRef says whether the function's environment asks for what Knative
+// gives only with a feature switched on.
+func needsFieldRef(f *mesh.Function) bool {
+	return slices.ContainsFunc(f.Env, func(v corev1.EnvVar) bool {
+		return v.ValueFrom != nil && (v.ValueFrom.FieldRef != nil || v.ValueFrom.ResourceFieldRef != nil)
+	})
+}
+
+// annotations of several sources; nil if there are none.
+func annotations(all ...map[string]string) map[string]string {
+	var out map[string]string
+	for _, one := range all {
+		for k, v := range one {
+			if out == nil {
+				out = make(map[string]string)
+			}
+			out[k] = v
+		}
+	}
+	return out
+}

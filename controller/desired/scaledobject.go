@@ -1,0 +1,175 @@
+package desired
+
+import (
+	"errors"
+
+	kedav1alpha1 "github.com/kedacore/keda/v2/apis/keda/v1alpha1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/weftmesh/weft/api/v1beta1"
+	"github.com/weftmesh/weft/mesh"
+	"github.com/weftmesh/weft/scalers"
+)
+
+const (
+	kedaAPI = "keda.sh/v1alpha1"
+
+	// pollingInterval and cooldownPeriod in seconds: how soon KEDA sees an event
+	// in front of a function at zero, and how long it waits to send it there.
+	pollingInterval = 2
+	cooldownPeriod  = 30
+
+	// backlog is the number of events before a function that calls for a
+	// dispatcher beside the front's.
+	backlog = 100
+)
+
+// scaledObjects desires those of the dispatchers and of functions with scaler:
+// keda, and the authentication that they share: all queues are of one broker.
+func (b *builder) scaledObjects() {
+	if !b.settings.Has.KEDA || b.carrier.Name == "" {
+		return
+	}
+	if b.found.ForeignScaler != "" {
+		b.note(Note{Type: TypeScalingHonoured, Reason: "ForeignScaledObject",
+			Message: "the ScaledObject " + b.found.ForeignScaler + " scales the dispatchers, and Weft's steps back"})
+	} else {
+		b.dispatcherScaler()
+	}
+	for _, f := range b.runs {
+		if f.Spec.Scaler == v1beta1.ScalerKEDA {
+			b.functionScaler(f)
+		}
+	}
+}
+
+// dispatcherScaler has one trigger for each queue: KEDA takes the highest number
+// of replicas that any asks for.
+func (b *builder) dispatcherScaler() {
+	var triggers []kedav1alpha1.ScaleTriggers
+	for _, f := range b.plan.Functions {
+		if !dispatched(f) {
+			continue
+		}
+		target := f.Scaling.TargetQueueLength
+		if target == 0 {
+			target = backlog
+		}
+		// Up to the target the front's own dispatcher does.
+		if t, ok := b.queueTrigger(nil, b.queue(f, target, target)); ok {
+			t.Name = f.KubeName
+			triggers = append(triggers, t)
+		}
+	}
+	most := int(*b.plan.Mesh.Spec.Policies.Scaling.MaxReplicas)
+	b.scaledObject(b.plan.Name, RoleDispatcher, nil, 0, most, triggers)
+}
+
+// functionScaler scales on the function's own queue, and on what policies ask.
+func (b *builder) functionScaler(f *mesh.Function) {
+	s := f.Scaling
+	var triggers []kedav1alpha1.ScaleTriggers
+	if f.Queued() {
+		target := s.TargetQueueLength
+		if target == 0 {
+			target = s.TargetConcurrency
+		}
+		if t, ok := b.queueTrigger(f, b.queue(f, target, 0)); ok {
+			t.Name = "queue"
+			triggers = append(triggers, t)
+		}
+	}
+	for i, c := range s.Cron {
+		triggers = append(triggers, scalers.Cron(i, c))
+	}
+	for i, p := range s.Prometheus {
+		triggers = append(triggers, scalers.Prometheus(i, p))
+	}
+	least := s.Min
+	wakes := len(triggers) > 0
+	for _, r := range []struct {
+		field   string
+		target  int
+		request float64
+		trigger func(int, string) kedav1alpha1.ScaleTriggers
+	}{
+		{"targetCPU", s.TargetCPU, requested(f, corev1.ResourceCPU), scalers.CPU},
+		{"targetMemory", s.TargetMemory, requested(f, corev1.ResourceMemory), scalers.Memory},
+	} {
+		switch {
+		case r.target == 0:
+		case r.request == 0:
+			b.dropped(f, r.field, "NoRequest", r.field+" is a share of a request in resources, which the function does not set")
+		default:
+			triggers = append(triggers, r.trigger(r.target, containerFunction))
+		}
+	}
+	if len(triggers) == 0 {
+		b.dropped(f, "minReplicas", "NothingToScaleOn", "it has no queue and no policy that KEDA could scale on, so it keeps the replicas that it has; link something to it, or use scaler: knative")
+		return
+	}
+	if !wakes && least == 0 {
+		least = 1
+		b.dropped(f, "minReplicas", "MinimumIsOne", "nothing but CPU and memory scales it, which wake nobody, so minReplicas is 1")
+	}
+	b.scaledObject(f.Service, RoleFunction, f, least, max(s.Max, least), triggers)
+}
+
+// queueTrigger derives a trigger, or notes why there is none; f is nil for the
+// dispatchers'.
+func (b *builder) queueTrigger(f *mesh.Function, q scalers.Queue) (kedav1alpha1.ScaleTriggers, bool) {
+	d, err := scalers.ForQueue(b.carrier, q)
+	if err != nil {
+		n := Note{Path: "spec.broker", Type: TypeScalingHonoured, Reason: "Underivable", Message: err.Error()}
+		var underivable *scalers.UnderivableError
+		if errors.As(err, &underivable) && b.plan.Broker != "" {
+			n.Path = b.componentPath(b.carrier.Name)
+		}
+		if f != nil {
+			n.Function = f.Name
+		}
+		b.once(n)
+		return d.Trigger, false
+	}
+	if d.Auth != nil {
+		name := b.plan.Name
+		d.Trigger.AuthenticationRef = &kedav1alpha1.AuthenticationRef{Name: name}
+		b.triggerAuthentication(name, *d.Auth)
+	}
+	return d.Trigger, true
+}
+
+// triggerAuthentication desires the one of the mesh's broker, once.
+func (b *builder) triggerAuthentication(name string, spec kedav1alpha1.TriggerAuthenticationSpec) {
+	for _, o := range b.state.Objects {
+		if _, had := o.(*kedav1alpha1.TriggerAuthentication); had {
+			return
+		}
+	}
+	b.add(&kedav1alpha1.TriggerAuthentication{
+		TypeMeta: typeMeta(kedaAPI, "TriggerAuthentication"), ObjectMeta: b.meta(name, "", nil), Spec: spec,
+	})
+}
+
+// scaledObject desires one, unless it would have no trigger.
+func (b *builder) scaledObject(name, role string, f *mesh.Function, least, most int, triggers []kedav1alpha1.ScaleTriggers) {
+	if len(triggers) == 0 {
+		return
+	}
+	s := &kedav1alpha1.ScaledObject{TypeMeta: typeMeta(kedaAPI, "ScaledObject"), ObjectMeta: b.meta(name, role, f)}
+	s.Spec = kedav1alpha1.ScaledObjectSpec{
+		ScaleTargetRef:  &kedav1alpha1.ScaleTarget{Name: name},
+		MinReplicaCount: ptr(int32(least)), MaxReplicaCount: ptr(int32(most)), Triggers: triggers,
+		Advanced: &kedav1alpha1.AdvancedConfig{HorizontalPodAutoscalerConfig: &kedav1alpha1.HorizontalPodAutoscalerConfig{
+			Behavior: &autoscalingv2.HorizontalPodAutoscalerBehavior{
+				ScaleDown: &autoscalingv2.HPAScalingRules{StabilizationWindowSeconds: ptr(int32(cooldownPeriod))},
+			},
+		}},
+	}
+	// Where nobody goes to zero the HPA does all, and KEDA warns of these.
+	if least == 0 {
+		s.Spec.PollingInterval, s.Spec.CooldownPeriod = ptr(int32(pollingInterval)), ptr(int32(cooldownPeriod))
+	}
+	b.add(s)
+}
