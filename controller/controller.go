@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
@@ -35,7 +36,7 @@ import (
 type Options struct {
 	// Settings of the installation; Has is found out.
 	Settings desired.Settings
-	// Metrics and Health are addresses; "0" serves none.
+	// Metrics and Health are addresses; Health "0" serves none.
 	Metrics, Health string
 	// LeaderElection lets one of several replicas do the work.
 	LeaderElection bool
@@ -64,13 +65,14 @@ func New(cfg *rest.Config, o Options) (manager.Manager, error) {
 			byObject[k.object()] = cache.ByObject{Label: labels.NewSelector().Add(*ours)}
 		}
 	}
+	byObject[&corev1.Pod{}] = cache.ByObject{Label: labels.NewSelector().Add(*ours)}
 	log := logr.FromSlogHandler(o.Logger.Handler())
 	mgr, err := ctrl.NewManager(cfg, manager.Options{
 		Scheme:                        desired.Scheme(),
 		Logger:                        log,
 		Cache:                         cache.Options{ByObject: byObject},
 		Client:                        client.Options{Cache: &client.CacheOptions{Unstructured: true}},
-		Metrics:                       metricsserver.Options{BindAddress: o.Metrics},
+		Metrics:                       metricsserver.Options{BindAddress: "0"}, // ours has more to tell
 		HealthProbeBindAddress:        o.Health,
 		LeaderElection:                o.LeaderElection,
 		LeaderElectionID:              "weft-controller",
@@ -101,6 +103,7 @@ func New(cfg *rest.Config, o Options) (manager.Manager, error) {
 	err = errors.Join(
 		c.Watch(source.Kind(mgr.GetCache(), client.Object(&v1beta1.FunctionMesh{}), &handler.EnqueueRequestForObject{})),
 		c.Watch(source.Kind(mgr.GetCache(), client.Object(crd), handler.EnqueueRequestsFromMapFunc(r.kindAppeared))),
+		mgr.Add(&metricsServer{address: o.Metrics, gatherer: newFederation(mgr.GetClient(), o.Logger), log: o.Logger}),
 		mgr.AddHealthzCheck("ping", healthz.Ping),
 		mgr.AddReadyzCheck("ping", healthz.Ping),
 	)
