@@ -88,7 +88,10 @@ func New(cfg *rest.Config, o Options) (manager.Manager, error) {
 		installed: &installed{watched: make(map[schema.GroupVersionKind]bool)},
 		settings:  o.Settings, log: o.Logger,
 	}
-	c, err := controller.New("functionmesh", mgr, controller.Options{Reconciler: r})
+	c, err := controller.New("functionmesh", mgr, controller.Options{
+		Reconciler:         r,
+		SkipNameValidation: ptr(true), // it keeps a process to one manager
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -8,11 +8,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -217,20 +219,162 @@ spec:
     - {name: order-state, type: state.redis, version: v1, metadata: [{name: redisHost, value: "redis:6379"}]}
 `
 
-// A mesh gets its objects, all of them, and a status.
-func TestRealCreate(t *testing.T) {
-	a := startAPI(t, crdsOf...)
-	a.run()
-	a.create(shop)
-	a.eventually("the mesh is applied", func() (bool, string) {
-		c := a.condition("shop", ConditionApplied)
-		return strings.HasPrefix(c, "True"), c
+// applied waits until all of a mesh's objects are as desired at the present
+// generation.
+func (a *api) applied(mesh string) {
+	a.t.Helper()
+	a.eventually(mesh+" is applied", func() (bool, string) {
+		fm := a.mesh(mesh)
+		return fm.Status.ObservedGeneration == fm.Generation && strings.HasPrefix(a.condition(mesh, ConditionApplied), "True"), a.condition(mesh, ConditionApplied)
 	})
-	t.Log(a.names(kindDeployment, "shop"), a.names(kindKnativeService, "shop"), a.names(kindScaledObject, "shop"), a.names(kindComponent, "shop"))
-	for _, c := range a.mesh("shop").Status.Conditions {
-		t.Logf("%s %s %s: %s", c.Type, c.Status, c.Reason, c.Message)
+}
+
+func (a *api) get(k kind, name string) *unstructured.Unstructured {
+	a.t.Helper()
+	u := k.object()
+	if err := a.Get(a.t.Context(), client.ObjectKey{Namespace: "default", Name: name}, u); err != nil {
+		a.t.Fatal(err)
 	}
-	for _, f := range a.mesh("shop").Status.Functions {
-		t.Logf("%+v", f)
+	return u
+}
+
+// change edits a mesh.
+func (a *api) change(name string, edit func(*v1beta1.FunctionMesh)) {
+	a.t.Helper()
+	fm := a.mesh(name)
+	patch := client.MergeFrom(fm.DeepCopy())
+	edit(fm)
+	if err := a.Patch(a.t.Context(), fm, patch); err != nil {
+		a.t.Fatal(err)
 	}
+}
+
+// A mesh gets its objects, keeps them against drift, is updated in place, and
+// what it no longer has goes.
+func TestRealMesh(t *testing.T) {
+	a := startAPI(t, crdsOf...)
+	stop := a.run()
+	a.create(shop)
+	a.applied("shop")
+	for k, want := range map[*kind]string{
+		&kindDeployment: "[shop shop-front shop-notify-user]", &kindKnativeService: "[shop-ingest-order shop-validate-inventory]",
+		&kindScaledObject: "[shop shop-notify-user]", &kindComponent: "[order-state]",
+	} {
+		if got := fmt.Sprint(a.names(*k, "shop")); got != want {
+			t.Errorf("%s: got %s, want %s", k.Kind, got, want)
+		}
+	}
+	if got := a.condition("shop", ConditionReady); !strings.HasPrefix(got, "False FunctionsNotReady: 0/3") {
+		t.Errorf("Ready is %s", got)
+	}
+	tokens := a.get(core("Secret"), "shop-tokens")
+	data, _, _ := unstructured.NestedStringMap(tokens.Object, "data")
+	if len(data) != 3 || len(data["ingest-order"]) < 40 || data["ingest-order"] == data["notify-user"] {
+		t.Errorf("tokens: %d of them", len(data))
+	}
+
+	t.Run("drift is mended", func(t *testing.T) {
+		d := a.get(kindDeployment, "shop-front")
+		patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"template":{"spec":{"serviceAccountName":"someone"}}}}`))
+		if err := a.Patch(t.Context(), d, patch); err != nil {
+			t.Fatal(err)
+		}
+		a.eventually("the front has its account again", func() (bool, string) {
+			got, _, _ := unstructured.NestedString(a.get(kindDeployment, "shop-front").Object, "spec", "template", "spec", "serviceAccountName")
+			return got == "shop-front", got
+		})
+		if err := a.Delete(t.Context(), a.get(kindKnativeService, "shop-ingest-order")); err != nil {
+			t.Fatal(err)
+		}
+		a.eventually("the Knative Service is there again", func() (bool, string) {
+			return slices.Contains(a.names(kindKnativeService, "shop"), "shop-ingest-order"), "not"
+		})
+	})
+
+	t.Run("what scales keeps its number", func(t *testing.T) {
+		d := a.get(kindDeployment, "shop")
+		if err := a.Patch(t.Context(), d, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"replicas":7}}`))); err != nil {
+			t.Fatal(err)
+		}
+		a.change("shop", func(fm *v1beta1.FunctionMesh) { fm.Spec.Functions[0].Image = "example.com/ingest:v2" })
+		a.applied("shop")
+		if n, _, _ := unstructured.NestedInt64(a.get(kindDeployment, "shop").Object, "spec", "replicas"); n != 7 {
+			t.Errorf("the Deployment has %d replicas", n)
+		}
+	})
+
+	t.Run("an update is in place, and takes away", func(t *testing.T) {
+		before := a.get(kindDeployment, "shop-notify-user").GetUID()
+		a.change("shop", func(fm *v1beta1.FunctionMesh) { fm.Spec.Functions[2].Env = fm.Spec.Functions[2].Env[:1] })
+		a.applied("shop")
+		d := a.get(kindDeployment, "shop-notify-user")
+		text, _ := yaml.Marshal(d.Object["spec"])
+		if d.GetUID() != before || strings.Contains(string(text), "name: B\n") || !strings.Contains(string(text), "name: A\n") {
+			t.Errorf("replaced: %v; its environment:\n%s", d.GetUID() != before, text)
+		}
+		a.change("shop", func(fm *v1beta1.FunctionMesh) {
+			fm.Spec.Functions, fm.Spec.Connections = fm.Spec.Functions[:2], fm.Spec.Connections[:1]
+		})
+		a.applied("shop")
+		a.eventually("nothing of notifyUser is left", func() (bool, string) {
+			left := append(a.names(kindDeployment, "shop"), a.names(kindScaledObject, "shop")...)
+			left = append(left, a.names(core("ServiceAccount"), "shop")...)
+			return !slices.Contains(left, "shop-notify-user"), fmt.Sprint(left)
+		})
+	})
+
+	t.Run("a paused mesh is left alone", func(t *testing.T) {
+		a.change("shop", func(fm *v1beta1.FunctionMesh) { fm.Annotations = map[string]string{desired.AnnotationPaused: "true"} })
+		a.eventually("it says that it is paused", func() (bool, string) {
+			c := a.condition("shop", ConditionPaused)
+			return strings.HasPrefix(c, "True"), c
+		})
+		if err := a.Delete(t.Context(), a.get(core("Service"), "shop-front")); err != nil {
+			t.Fatal(err)
+		}
+		a.change("shop", func(fm *v1beta1.FunctionMesh) { fm.Labels = map[string]string{"x": "y"} })
+		a.change("shop", func(fm *v1beta1.FunctionMesh) { delete(fm.Annotations, desired.AnnotationPaused) })
+		a.eventually("its Service is there again", func() (bool, string) {
+			return slices.Contains(a.names(core("Service"), "shop"), "shop-front") && a.condition("shop", ConditionPaused) == "", a.condition("shop", ConditionPaused)
+		})
+	})
+
+	t.Run("nothing changed, nothing written", func(t *testing.T) {
+		stop()
+		before := a.versions("shop")
+		a.run()
+		// A mesh that is made after it is looked at after it.
+		a.create(strings.NewReplacer("name: shop", "name: later", "order-state", "later-state").Replace(shop))
+		a.applied("later")
+		if diff := cmp.Diff(before, a.versions("shop")); diff != "" {
+			t.Errorf("-before +after:\n%s", diff)
+		}
+	})
+
+	t.Run("deleted, it leaves nothing", func(t *testing.T) {
+		a.collectGarbage()
+		if err := a.Delete(t.Context(), a.mesh("shop")); err != nil {
+			t.Fatal(err)
+		}
+		a.eventually("no object has its label", func() (bool, string) {
+			v := a.versions("shop")
+			return len(v) == 0, fmt.Sprint(v)
+		})
+	})
+}
+
+// versions of all objects of a mesh.
+func (a *api) versions(mesh string) map[string]string {
+	a.t.Helper()
+	versions := make(map[string]string)
+	for _, k := range kinds {
+		list := k.list()
+		if err := a.List(a.t.Context(), list, client.InNamespace("default"), client.MatchingLabels{desired.LabelMesh: mesh}); err != nil {
+			a.t.Fatal(err)
+		}
+		for _, o := range list.Items {
+			versions[key(&o)] = o.GetResourceVersion()
+		}
+	}
+	return versions
 }

@@ -10,7 +10,6 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -25,6 +24,9 @@ import (
 // retryConflicts is how soon a name that someone else has is looked at again:
 // objects without Weft's label are not watched.
 const retryConflicts = 30 * time.Second
+
+// knativeNamespace is where Knative Serving is installed.
+const knativeNamespace = "knative-serving"
 
 // Reconciler brings one mesh at a time to what it asks for.
 type Reconciler struct {
@@ -83,7 +85,10 @@ func (r *run) reconcile(ctx context.Context) (ctrl.Result, error) {
 	}
 	settings := r.settings
 	settings.Has = summary(r.have)
-	settings.Has.HPA = settings.Has.Knative && r.hasAutoscalerHPA(ctx)
+	if settings.Has.Knative {
+		settings.Has.HPA = r.hasAutoscalerHPA(ctx)
+		settings.Has.ZeroInitialScale = r.beginsAtZero(ctx)
+	}
 	state := desired.Of(r.plan, settings, found)
 	r.notes = state.Notes
 
@@ -91,7 +96,7 @@ func (r *run) reconcile(ctx context.Context) (ctrl.Result, error) {
 	wanted := make(map[string]bool, len(state.Objects))
 	writes := 0
 	for _, o := range state.Objects {
-		u, err := toUnstructured(o)
+		u, err := desired.Clean(o)
 		if err != nil {
 			return ctrl.Result{}, err
 		}
@@ -140,8 +145,19 @@ func (r *run) hasAutoscalerHPA(ctx context.Context) bool {
 		return true // nobody asks
 	}
 	d := kindDeployment.object()
-	err := r.direct.Get(ctx, client.ObjectKey{Namespace: "knative-serving", Name: "autoscaler-hpa"}, d)
+	err := r.direct.Get(ctx, client.ObjectKey{Namespace: knativeNamespace, Name: "autoscaler-hpa"}, d)
 	return err == nil || !apierrors.IsNotFound(err)
+}
+
+// beginsAtZero says whether Knative lets a revision begin with no replica. It is
+// asked of a mesh whenever that is looked at: the setting seldom changes.
+func (r *run) beginsAtZero(ctx context.Context) bool {
+	config := core("ConfigMap").object()
+	if err := r.direct.Get(ctx, client.ObjectKey{Namespace: knativeNamespace, Name: "config-autoscaler"}, config); err != nil {
+		return false // the default
+	}
+	value, _, _ := unstructured.NestedString(config.Object, "data", "allow-zero-initial-scale")
+	return value == "true"
 }
 
 func cpuOrMemory(s *v1beta1.Scaling) bool {
@@ -185,15 +201,4 @@ func (r *run) foreignScaler(ctx context.Context) (string, error) {
 		}
 	}
 	return "", nil
-}
-
-func toUnstructured(o runtime.Object) (*unstructured.Unstructured, error) {
-	if u, ok := o.(*unstructured.Unstructured); ok {
-		return u.DeepCopy(), nil
-	}
-	m, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
-	if err != nil {
-		return nil, err
-	}
-	return &unstructured.Unstructured{Object: m}, nil
 }
