@@ -30,6 +30,7 @@ import (
 
 	"github.com/weftmesh/weft/api/v1beta1"
 	"github.com/weftmesh/weft/controller/desired"
+	"github.com/weftmesh/weft/controller/scheme"
 )
 
 // Options of New.
@@ -68,7 +69,7 @@ func New(cfg *rest.Config, o Options) (manager.Manager, error) {
 	byObject[&corev1.Pod{}] = cache.ByObject{Label: labels.NewSelector().Add(*ours)}
 	log := logr.FromSlogHandler(o.Logger.Handler())
 	mgr, err := ctrl.NewManager(cfg, manager.Options{
-		Scheme:                        desired.Scheme(),
+		Scheme:                        scheme.New(),
 		Logger:                        log,
 		Cache:                         cache.Options{ByObject: byObject},
 		Client:                        client.Options{Cache: &client.CacheOptions{Unstructured: true}},

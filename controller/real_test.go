@@ -23,6 +23,7 @@ import (
 
 	"github.com/weftmesh/weft/api/v1beta1"
 	"github.com/weftmesh/weft/controller/desired"
+	"github.com/weftmesh/weft/controller/scheme"
 )
 
 // api is a real API server with etcd and the garbage collector, and the
@@ -58,7 +59,7 @@ func startAPI(t *testing.T, crds ...string) *api {
 	for _, name := range crds {
 		paths = append(paths, filepath.Join(dir, "crds", name))
 	}
-	env := &envtest.Environment{BinaryAssetsDirectory: dir, CRDDirectoryPaths: paths, ErrorIfCRDPathMissing: true, Scheme: desired.Scheme()}
+	env := &envtest.Environment{BinaryAssetsDirectory: dir, CRDDirectoryPaths: paths, ErrorIfCRDPathMissing: true, Scheme: scheme.New()}
 	cfg, err := env.Start()
 	if err != nil {
 		t.Fatalf("start the API server: %v", err)
@@ -69,7 +70,7 @@ func startAPI(t *testing.T, crds ...string) *api {
 		}
 	})
 	cfg.QPS, cfg.Burst = 1000, 1000
-	c, err := client.New(cfg, client.Options{Scheme: desired.Scheme()})
+	c, err := client.New(cfg, client.Options{Scheme: scheme.New()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package controller
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/base64"
 	"fmt"
 
@@ -10,11 +9,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/weftmesh/weft/controller/desired"
 	"github.com/weftmesh/weft/mesh"
 )
-
-// tokenBytes of randomness in a function's token.
-const tokenBytes = 32
 
 // fillTokens gives the desired Secret a token for each function of a plan: those
 // that are there, and new ones for what is missing.
@@ -29,20 +26,13 @@ func (r *Reconciler) fillTokens(ctx context.Context, p *mesh.Plan, secret *unstr
 	}
 	old, _, _ := unstructured.NestedStringMap(live.Object, "data") // one of another shape is no Secret
 	data := make(map[string]any, len(p.Functions))
-	for _, f := range p.Functions {
-		if data[f.KubeName] = old[f.KubeName]; old[f.KubeName] == "" {
-			data[f.KubeName] = base64.StdEncoding.EncodeToString([]byte(newToken()))
+	for _, key := range desired.TokenKeys(p) {
+		if data[key] = old[key]; old[key] == "" {
+			data[key] = base64.StdEncoding.EncodeToString([]byte(desired.NewToken()))
 		}
 	}
 	secret.Object["data"] = data
 	return nil
-}
-
-// newToken can stand in a URL and a header.
-func newToken() string {
-	var b [tokenBytes]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
 // isTokens says whether an object is the mesh's Secret of tokens.

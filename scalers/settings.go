@@ -4,16 +4,15 @@ import (
 	"slices"
 	"strings"
 
-	kedav1alpha1 "github.com/kedacore/keda/v2/apis/keda/v1alpha1"
-
 	"github.com/weftmesh/weft/api/v1beta1"
+	"github.com/weftmesh/weft/internal/kinds"
 )
 
 // settings are those of a component, on their way to what KEDA is told.
 type settings struct {
 	component v1beta1.Component
 	metadata  map[string]string
-	refs      []kedav1alpha1.AuthSecretTargetRef
+	refs      []kinds.SecretTargetRef
 	err       *UnderivableError
 }
 
@@ -90,7 +89,7 @@ func (s *settings) secret(parameter string, names ...string) bool {
 		if key == "" {
 			key = m.SecretKeyRef.Name // Dapr's rule
 		}
-		s.refs = append(s.refs, kedav1alpha1.AuthSecretTargetRef{Parameter: parameter, Name: m.SecretKeyRef.Name, Key: key})
+		s.refs = append(s.refs, kinds.SecretTargetRef{Parameter: parameter, Name: m.SecretKeyRef.Name, Key: key})
 	}
 	return true
 }
@@ -107,9 +106,9 @@ func (s *settings) derived(trigger string) (Derived, error) {
 	if s.err != nil {
 		return Derived{}, s.err
 	}
-	d := Derived{Trigger: kedav1alpha1.ScaleTriggers{Type: trigger, Metadata: s.metadata}}
+	d := Derived{Trigger: kinds.Trigger{Type: trigger, Metadata: s.metadata}}
 	if len(s.refs) > 0 {
-		d.Auth = &kedav1alpha1.TriggerAuthenticationSpec{SecretTargetRef: s.refs}
+		d.Auth = &kinds.TriggerAuthenticationSpec{SecretTargetRef: s.refs}
 	}
 	return d, nil
 }

@@ -4,9 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	kedav1alpha1 "github.com/kedacore/keda/v2/apis/keda/v1alpha1"
-
 	"github.com/weftmesh/weft/api/v1beta1"
+	"github.com/weftmesh/weft/internal/kinds"
 )
 
 // Queue says what a scaler watches: one queue of a mesh, as the broker that
@@ -28,10 +27,10 @@ type Queue struct {
 // Derived is what KEDA is to be told.
 type Derived struct {
 	// Trigger without its authenticationRef, which is the caller's to name.
-	Trigger kedav1alpha1.ScaleTriggers
+	Trigger kinds.Trigger
 	// Auth is the spec of a TriggerAuthentication, nil if none is needed. It
 	// refers to the secrets that the component refers to, and holds none.
-	Auth *kedav1alpha1.TriggerAuthenticationSpec
+	Auth *kinds.TriggerAuthenticationSpec
 }
 
 // UnderivableError says why a component gives no trigger, and what to add.

@@ -5,8 +5,8 @@ import (
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
-	"knative.dev/serving/pkg/apis/autoscaling"
 
+	"github.com/weftmesh/weft/internal/kinds"
 	"github.com/weftmesh/weft/mesh"
 )
 
@@ -24,21 +24,21 @@ func (b *builder) autoscaling(f *mesh.Function) map[string]string {
 		if own := f.Spec.Scaling; own != nil && own.TargetConcurrency != nil {
 			b.dropped(f, "targetConcurrency", "OneMetric", "Knative scales on one metric, and "+metric+" wins over targetConcurrency")
 		}
-		a[autoscaling.ClassAnnotationKey] = autoscaling.HPA
-		a[autoscaling.MetricAnnotationKey] = metric
-		a[autoscaling.TargetAnnotationKey] = strconv.Itoa(target)
+		a[kinds.AnnotationClass] = kinds.ClassHPA
+		a[kinds.AnnotationMetric] = metric
+		a[kinds.AnnotationTarget] = strconv.Itoa(target)
 	} else {
-		a[autoscaling.ClassAnnotationKey] = autoscaling.KPA
-		a[autoscaling.MetricAnnotationKey] = autoscaling.Concurrency
-		a[autoscaling.TargetAnnotationKey] = strconv.Itoa(f.Scaling.TargetConcurrency)
+		a[kinds.AnnotationClass] = kinds.ClassKPA
+		a[kinds.AnnotationMetric] = kinds.MetricConcurrency
+		a[kinds.AnnotationTarget] = strconv.Itoa(f.Scaling.TargetConcurrency)
 		// The target is what a replica should have, and not what 70 % of it are.
-		a[autoscaling.TargetUtilizationPercentageKey] = "100"
+		a[kinds.AnnotationTargetUtilization] = "100"
 		if least == 0 && b.settings.Has.ZeroInitialScale {
-			a[autoscaling.InitialScaleAnnotationKey] = "0"
+			a[kinds.AnnotationInitialScale] = "0"
 		}
 	}
-	a[autoscaling.MinScaleAnnotationKey] = strconv.Itoa(least)
-	a[autoscaling.MaxScaleAnnotationKey] = strconv.Itoa(max(f.Scaling.Max, least))
+	a[kinds.AnnotationMinScale] = strconv.Itoa(least)
+	a[kinds.AnnotationMaxScale] = strconv.Itoa(max(f.Scaling.Max, least))
 	if f.Scaling.TargetQueueLength > 0 && f.Spec.Scaling != nil && f.Spec.Scaling.TargetQueueLength != nil {
 		b.dropped(f, "targetQueueLength", "NotKnative", "targetQueueLength is for scaler: keda")
 	}
@@ -67,13 +67,13 @@ func (b *builder) resourceMetric(f *mesh.Function) (metric string, target int) {
 			if s.TargetMemory > 0 {
 				b.dropped(f, "targetMemory", "OneMetric", "Knative scales on one metric, and targetCPU wins over targetMemory; scaler: keda takes both")
 			}
-			return autoscaling.CPU, s.TargetCPU
+			return kinds.MetricCPU, s.TargetCPU
 		}
 		b.dropped(f, "targetCPU", "NoRequest", "targetCPU is a share of resources.requests.cpu, which the function does not set")
 	}
 	if s.TargetMemory > 0 {
 		if bytes := requested(f, corev1.ResourceMemory); bytes > 0 {
-			return autoscaling.Memory, max(1, int(bytes*float64(s.TargetMemory)/100/(1<<20)))
+			return kinds.MetricMemory, max(1, int(bytes*float64(s.TargetMemory)/100/(1<<20)))
 		}
 		b.dropped(f, "targetMemory", "NoRequest", "targetMemory is a share of resources.requests.memory, which the function does not set")
 	}

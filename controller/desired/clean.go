@@ -23,11 +23,7 @@ func Clean(obj runtime.Object) (*unstructured.Unstructured, error) {
 // unset are fields whose empty value Go's types write although it says nothing.
 // Elsewhere an empty map has a meaning, such as emptyDir: {}.
 var unset = map[string]bool{
-	"creationTimestamp": true, "strategy": true, "resources": true, "metadata": true,
-	"auth": true, "secretKeyRef": true, "initTimeout": true, "securityContext": true, "routes": true,
-	"bulkSubscribe": true, "match": true, "policies": true, "timeout": true, "scaling": true,
-	"retry": true, "circuitBreaker": true, "key": true, "name": true, "secretStore": true,
-	"maxAwaitDurationMs": true, "enabled": true, "ignoreErrors": true,
+	"creationTimestamp": true, "strategy": true, "resources": true,
 }
 
 // prune takes out what is null, and what is empty and in unset.
@@ -48,15 +44,6 @@ func prune(v any) {
 }
 
 func empty(v any) bool {
-	switch v := v.(type) {
-	case map[string]any:
-		return len(v) == 0
-	case string:
-		return v == ""
-	case bool:
-		return !v
-	case int64:
-		return v == 0
-	}
-	return false
+	m, ok := v.(map[string]any)
+	return ok && len(m) == 0
 }

@@ -1,23 +1,18 @@
 package desired
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/dapr/dapr/pkg/apis/common"
-	componentsv1alpha1 "github.com/dapr/dapr/pkg/apis/components/v1alpha1"
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-
 	"github.com/weftmesh/weft/api/v1beta1"
+	"github.com/weftmesh/weft/internal/kinds"
 	"github.com/weftmesh/weft/mesh"
 )
 
 const (
 	kindState       = "state."
 	settingPrefix   = "keyPrefix"
-	defaultSecrets  = "kubernetes"
 	daprMetricsPort = "19090"
 )
 
@@ -152,46 +147,40 @@ func hasSetting(c v1beta1.Component, name string) bool {
 
 // shareState has the functions of a mesh share the keys of a store, as they do
 // on one machine; Dapr's default is a prefix for each.
-func (b *builder) shareState(spec *componentsv1alpha1.ComponentSpec) {
+func (b *builder) shareState(spec *kinds.ComponentSpec) {
 	if !strings.HasPrefix(spec.Type, kindState) ||
-		slices.ContainsFunc(spec.Metadata, func(m common.NameValuePair) bool { return strings.EqualFold(m.Name, settingPrefix) }) {
+		slices.ContainsFunc(spec.Metadata, func(m kinds.Setting) bool { return strings.EqualFold(m.Name, settingPrefix) }) {
 		return
 	}
-	spec.Metadata = append(spec.Metadata, pair(settingPrefix, b.plan.Name))
+	spec.Metadata = append(spec.Metadata, kinds.Setting{Name: settingPrefix, Value: &b.plan.Name})
 }
 
 // component is a component as Dapr has it.
-func (b *builder) component(c v1beta1.Component) *componentsv1alpha1.Component {
-	obj := &componentsv1alpha1.Component{TypeMeta: typeMeta("dapr.io/v1alpha1", "Component")}
-	obj.Spec = componentsv1alpha1.ComponentSpec{
-		Type: c.Type, Version: c.Version, IgnoreErrors: c.IgnoreErrors, Metadata: []common.NameValuePair{},
+func (b *builder) component(c v1beta1.Component) *kinds.Component {
+	obj := &kinds.Component{TypeMeta: typeMeta(kinds.DaprAPI, "Component")}
+	obj.Spec = kinds.ComponentSpec{
+		Type: c.Type, Version: c.Version, IgnoreErrors: c.IgnoreErrors, Metadata: []kinds.Setting{},
 	}
 	if c.InitTimeout != nil {
 		obj.Spec.InitTimeout = c.InitTimeout.Duration.String()
 	}
-	obj.SecretStore = c.SecretStore
+	if c.SecretStore != "" {
+		obj.Auth = &kinds.ComponentAuth{SecretStore: c.SecretStore}
+	}
 	for _, m := range c.Metadata {
-		p := common.NameValuePair{Name: m.Name, EnvRef: m.EnvRef}
+		p := kinds.Setting{Name: m.Name, EnvRef: m.EnvRef}
 		switch {
 		case m.SecretKeyRef != nil:
-			p.SecretKeyRef = common.SecretKeyRef{Name: m.SecretKeyRef.Name, Key: m.SecretKeyRef.Key}
+			p.SecretKeyRef = &kinds.SecretKey{Name: m.SecretKeyRef.Name, Key: m.SecretKeyRef.Key}
 			if p.SecretKeyRef.Key == "" {
 				p.SecretKeyRef.Key = m.SecretKeyRef.Name
 			}
 		case m.EnvRef == "":
-			p = pair(m.Name, m.Value)
+			p.Value = &m.Value
 		}
 		obj.Spec.Metadata = append(obj.Spec.Metadata, p)
 	}
 	return obj
-}
-
-func pair(name, value string) common.NameValuePair {
-	text, err := json.Marshal(value)
-	if err != nil {
-		panic(err) // a string
-	}
-	return common.NameValuePair{Name: name, Value: common.DynamicValue{JSON: apiextensionsv1.JSON{Raw: text}}}
 }
 
 // daprAnnotations have Dapr put its sidecar into a function's pods; nil if it

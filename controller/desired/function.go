@@ -54,13 +54,9 @@ func (b *builder) function(f *mesh.Function) {
 // triggers notes those that a cluster does not have.
 func (b *builder) triggers(f *mesh.Function) {
 	for _, t := range f.Triggers {
-		switch {
-		case t.Type == v1beta1.TriggerFile:
-			b.note(Note{Function: f.Name, Path: at(f, "triggers"), Type: TypeTriggersHonoured, Reason: "NoDirectory",
+		if t.Type == v1beta1.TriggerFile {
+			b.once(Note{Function: f.Name, Path: at(f, "triggers"), Type: TypeTriggersHonoured, Reason: "NoDirectory",
 				Message: "a file trigger watches a directory of one machine, which a cluster does not have; use a binding of the store that holds the files"})
-		case t.Type == v1beta1.TriggerHTTP && f.Spec.Scaler == v1beta1.ScalerKEDA && f.Scaling.Min == 0:
-			b.note(Note{Function: f.Name, Path: at(f, "scaler"), Type: TypeTriggersHonoured, Reason: "NotWoken",
-				Message: "KEDA wakes it for events in its queue, and not for HTTP requests: at zero they fail; set scaling.minReplicas to 1, or scaler: knative"})
 		}
 	}
 }

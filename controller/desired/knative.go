@@ -8,31 +8,23 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
 	"github.com/weftmesh/weft/internal/contract"
+	"github.com/weftmesh/weft/internal/kinds"
 	"github.com/weftmesh/weft/mesh"
 )
 
-const (
-	knativeAPI = "serving.knative.dev/v1"
-
-	// labelVisibility keeps a Service within the cluster: the front is the only
-	// way in.
-	labelVisibility   = "networking.knative.dev/visibility"
-	visibilityCluster = "cluster-local"
-
-	// maxTimeout is the longest that Knative lets a call take
-	// (max-revision-timeout-seconds of config-defaults).
-	maxTimeout = 600 * time.Second
-)
+// maxTimeout is the longest that Knative lets a call take
+// (max-revision-timeout-seconds of config-defaults).
+const maxTimeout = 600 * time.Second
 
 // knativeService desires the Service of a function, and a Configuration for each
 // of its traffic's images.
 func (b *builder) knativeService(f *mesh.Function) {
 	template := b.template(f, f.Spec.Image)
-	service := &servingv1.Service{TypeMeta: typeMeta(knativeAPI, "Service"), ObjectMeta: b.meta(f.Service, RoleFunction, f)}
-	service.Labels[labelVisibility] = visibilityCluster
+	service := &kinds.KnativeService{TypeMeta: typeMeta(kinds.KnativeAPI, "Service"), ObjectMeta: b.meta(f.Service, RoleFunction, f)}
+	// The front is the only way in.
+	service.Labels[kinds.LabelVisibility] = kinds.VisibilityCluster
 	service.Spec.Template = template
 	service.Spec.Traffic = b.traffic(f)
 	b.add(service)
@@ -43,18 +35,18 @@ func (b *builder) knativeService(f *mesh.Function) {
 }
 
 // template of a function's revisions, with one of its images.
-func (b *builder) template(f *mesh.Function, image string) servingv1.RevisionTemplateSpec {
+func (b *builder) template(f *mesh.Function, image string) kinds.RevisionTemplate {
 	c := b.container(f, image, nil)
 	// Knative knows the port, and asks in its own, much shorter, intervals as
 	// long as none is set.
 	c.ReadinessProbe, c.LivenessProbe = httpProbe(contract.PathReadiness, 0), httpProbe(contract.PathLiveness, 0)
 	timeout := b.timeoutSeconds(f)
-	return servingv1.RevisionTemplateSpec{
+	return kinds.RevisionTemplate{
 		ObjectMeta: metav1.ObjectMeta{
 			Labels:      b.labels(RoleFunction, f),
 			Annotations: annotations(b.autoscaling(f), b.daprAnnotations(f)),
 		},
-		Spec: servingv1.RevisionSpec{
+		Spec: kinds.RevisionSpec{
 			PodSpec: corev1.PodSpec{
 				ServiceAccountName: f.Service, AutomountServiceAccountToken: ptr(false), EnableServiceLinks: ptr(false),
 				Containers: []corev1.Container{c}, Volumes: []corev1.Volume{tmp()},

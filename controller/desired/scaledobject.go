@@ -3,18 +3,15 @@ package desired
 import (
 	"errors"
 
-	kedav1alpha1 "github.com/kedacore/keda/v2/apis/keda/v1alpha1"
-	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/weftmesh/weft/api/v1beta1"
+	"github.com/weftmesh/weft/internal/kinds"
 	"github.com/weftmesh/weft/mesh"
 	"github.com/weftmesh/weft/scalers"
 )
 
 const (
-	kedaAPI = "keda.sh/v1alpha1"
-
 	// pollingInterval and cooldownPeriod in seconds: how soon KEDA sees an event
 	// in front of a function at zero, and how long it waits to send it there.
 	pollingInterval = 2
@@ -47,8 +44,9 @@ func (b *builder) scaledObjects() {
 // dispatcherScaler has one trigger for each queue: KEDA takes the highest number
 // of replicas that any asks for.
 func (b *builder) dispatcherScaler() {
-	var triggers []kedav1alpha1.ScaleTriggers
-	for _, f := range b.plan.Functions {
+	var triggers []kinds.Trigger
+	// What waits for a function that cannot run is nothing to scale on.
+	for _, f := range b.runs {
 		if !dispatched(f) {
 			continue
 		}
@@ -69,7 +67,7 @@ func (b *builder) dispatcherScaler() {
 // functionScaler scales on the function's own queue, and on what policies ask.
 func (b *builder) functionScaler(f *mesh.Function) {
 	s := f.Scaling
-	var triggers []kedav1alpha1.ScaleTriggers
+	var triggers []kinds.Trigger
 	if f.Queued() {
 		target := s.TargetQueueLength
 		if target == 0 {
@@ -92,7 +90,7 @@ func (b *builder) functionScaler(f *mesh.Function) {
 		field   string
 		target  int
 		request float64
-		trigger func(int, string) kedav1alpha1.ScaleTriggers
+		trigger func(int, string) kinds.Trigger
 	}{
 		{"targetCPU", s.TargetCPU, requested(f, corev1.ResourceCPU), scalers.CPU},
 		{"targetMemory", s.TargetMemory, requested(f, corev1.ResourceMemory), scalers.Memory},
@@ -113,12 +111,16 @@ func (b *builder) functionScaler(f *mesh.Function) {
 		least = 1
 		b.dropped(f, "minReplicas", "MinimumIsOne", "nothing but CPU and memory scales it, which wake nobody, so minReplicas is 1")
 	}
+	if least == 0 && len(f.HTTP()) > 0 {
+		b.note(Note{Function: f.Name, Path: at(f, "scaler"), Type: TypeTriggersHonoured, Reason: "NotWoken",
+			Message: "KEDA wakes it for events in its queue, and not for HTTP requests: at zero they fail; set scaling.minReplicas to 1, or scaler: knative"})
+	}
 	b.scaledObject(f.Service, RoleFunction, f, least, max(s.Max, least), triggers)
 }
 
 // queueTrigger derives a trigger, or notes why there is none; f is nil for the
 // dispatchers'.
-func (b *builder) queueTrigger(f *mesh.Function, q scalers.Queue) (kedav1alpha1.ScaleTriggers, bool) {
+func (b *builder) queueTrigger(f *mesh.Function, q scalers.Queue) (kinds.Trigger, bool) {
 	d, err := scalers.ForQueue(b.carrier, q)
 	if err != nil {
 		n := Note{Path: "spec.broker", Type: TypeScalingHonoured, Reason: "Underivable", Message: err.Error()}
@@ -134,38 +136,36 @@ func (b *builder) queueTrigger(f *mesh.Function, q scalers.Queue) (kedav1alpha1.
 	}
 	if d.Auth != nil {
 		name := b.plan.Name
-		d.Trigger.AuthenticationRef = &kedav1alpha1.AuthenticationRef{Name: name}
+		d.Trigger.AuthenticationRef = &kinds.AuthenticationRef{Name: name}
 		b.triggerAuthentication(name, *d.Auth)
 	}
 	return d.Trigger, true
 }
 
 // triggerAuthentication desires the one of the mesh's broker, once.
-func (b *builder) triggerAuthentication(name string, spec kedav1alpha1.TriggerAuthenticationSpec) {
+func (b *builder) triggerAuthentication(name string, spec kinds.TriggerAuthenticationSpec) {
 	for _, o := range b.state.Objects {
-		if _, had := o.(*kedav1alpha1.TriggerAuthentication); had {
+		if _, had := o.(*kinds.TriggerAuthentication); had {
 			return
 		}
 	}
-	b.add(&kedav1alpha1.TriggerAuthentication{
-		TypeMeta: typeMeta(kedaAPI, "TriggerAuthentication"), ObjectMeta: b.meta(name, "", nil), Spec: spec,
+	b.add(&kinds.TriggerAuthentication{
+		TypeMeta: typeMeta(kinds.KEDAAPI, "TriggerAuthentication"), ObjectMeta: b.meta(name, "", nil), Spec: spec,
 	})
 }
 
 // scaledObject desires one, unless it would have no trigger.
-func (b *builder) scaledObject(name, role string, f *mesh.Function, least, most int, triggers []kedav1alpha1.ScaleTriggers) {
+func (b *builder) scaledObject(name, role string, f *mesh.Function, least, most int, triggers []kinds.Trigger) {
 	if len(triggers) == 0 {
 		return
 	}
-	s := &kedav1alpha1.ScaledObject{TypeMeta: typeMeta(kedaAPI, "ScaledObject"), ObjectMeta: b.meta(name, role, f)}
-	s.Spec = kedav1alpha1.ScaledObjectSpec{
-		ScaleTargetRef:  &kedav1alpha1.ScaleTarget{Name: name},
+	s := &kinds.ScaledObject{TypeMeta: typeMeta(kinds.KEDAAPI, "ScaledObject"), ObjectMeta: b.meta(name, role, f)}
+	s.Spec = kinds.ScaledObjectSpec{
+		ScaleTargetRef:  kinds.ScaleTarget{Name: name},
 		MinReplicaCount: ptr(int32(least)), MaxReplicaCount: ptr(int32(most)), Triggers: triggers,
-		Advanced: &kedav1alpha1.AdvancedConfig{HorizontalPodAutoscalerConfig: &kedav1alpha1.HorizontalPodAutoscalerConfig{
-			Behavior: &autoscalingv2.HorizontalPodAutoscalerBehavior{
-				ScaleDown: &autoscalingv2.HPAScalingRules{StabilizationWindowSeconds: ptr(int32(cooldownPeriod))},
-			},
-		}},
+		Advanced: &kinds.Advanced{HPA: kinds.HPAConfig{Behavior: kinds.HPABehavior{
+			ScaleDown: kinds.HPARules{StabilizationWindowSeconds: cooldownPeriod},
+		}}},
 	}
 	// Where nobody goes to zero the HPA does all, and KEDA warns of these.
 	if least == 0 {

@@ -3,9 +3,8 @@ package desired
 import (
 	"fmt"
 
-	subscriptionsv2alpha1 "github.com/dapr/dapr/pkg/apis/subscriptions/v2alpha1"
-
 	"github.com/weftmesh/weft/api/v1beta1"
+	"github.com/weftmesh/weft/internal/kinds"
 )
 
 // TopicPath is where the front takes what a topic brings for a function, by its
@@ -29,10 +28,10 @@ func (b *builder) subscriptions() {
 			if component == "" {
 				component = b.plan.Broker
 			}
-			s := &subscriptionsv2alpha1.Subscription{TypeMeta: typeMeta("dapr.io/v2alpha1", "Subscription")}
+			s := &kinds.Subscription{TypeMeta: typeMeta(kinds.DaprSubscriptionAPI, "Subscription")}
 			s.ObjectMeta = b.meta(fmt.Sprintf("%s-%d", f.Service, i), "", f)
-			s.Spec = subscriptionsv2alpha1.SubscriptionSpec{
-				Pubsubname: component, Topic: t.Topic, Routes: subscriptionsv2alpha1.Routes{Default: TopicPath(f.KubeName)},
+			s.Spec = kinds.SubscriptionSpec{
+				Pubsubname: component, Topic: t.Topic, Routes: kinds.Routes{Default: TopicPath(f.KubeName)},
 			}
 			s.Scopes = []string{FrontName(b.plan.Name)}
 			b.add(s)

@@ -22,21 +22,27 @@ func (b *builder) tokens() {
 // whether that differs from have.
 func FillTokens(p *mesh.Plan, have map[string][]byte) (data map[string][]byte, changed bool) {
 	data = make(map[string][]byte, len(p.Functions))
-	for _, key := range tokenKeys(p) {
+	for _, key := range TokenKeys(p) {
 		token := have[key]
 		if len(token) == 0 {
-			raw := make([]byte, tokenSize)
-			_, _ = rand.Read(raw) // it never fails (crypto/rand)
-			token, changed = []byte(base64.RawURLEncoding.EncodeToString(raw)), true
+			token, changed = []byte(NewToken()), true
 		}
 		data[key] = token
 	}
 	return data, changed || len(data) != len(have)
 }
 
-// tokenKeys are the keys of the Secret: the functions' names, and the front's,
+// NewToken gives 32 random bytes, written as they can stand in a URL and a
+// header.
+func NewToken() string {
+	raw := make([]byte, tokenSize)
+	_, _ = rand.Read(raw) // it never fails (crypto/rand)
+	return base64.RawURLEncoding.EncodeToString(raw)
+}
+
+// TokenKeys are the keys of the Secret: the functions' names, and the front's,
 // by which its sidecar shows who it is.
-func tokenKeys(p *mesh.Plan) []string {
+func TokenKeys(p *mesh.Plan) []string {
 	var keys []string
 	for _, f := range p.Functions {
 		keys = append(keys, f.KubeName)

@@ -4,11 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 
-	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
-
-	"knative.dev/serving/pkg/apis/serving"
-
 	"github.com/weftmesh/weft/api/v1beta1"
+	"github.com/weftmesh/weft/internal/kinds"
 	"github.com/weftmesh/weft/mesh"
 )
 
@@ -31,21 +28,21 @@ import (
 //     and so is that of the function.
 //   - A Configuration may not change its template and keep the revision's name.
 //     The name ends in a hash of the template, so it changes with it.
-func (b *builder) traffic(f *mesh.Function) []servingv1.TrafficTarget {
+func (b *builder) traffic(f *mesh.Function) []kinds.TrafficTarget {
 	if len(f.Spec.Traffic) == 0 {
 		return nil
 	}
 	rest := int64(100)
-	var targets []servingv1.TrafficTarget
+	var targets []kinds.TrafficTarget
 	for i, t := range f.Spec.Traffic {
 		revision := b.revision(f, t)
 		rest -= int64(t.Percent)
-		targets = append(targets, servingv1.TrafficTarget{
+		targets = append(targets, kinds.TrafficTarget{
 			RevisionName: revision, LatestRevision: ptr(false), Percent: ptr(int64(t.Percent)), Tag: b.tag(f, i, t.Tag),
 		})
 	}
-	latest := servingv1.TrafficTarget{LatestRevision: ptr(true), Percent: ptr(rest)}
-	return append([]servingv1.TrafficTarget{latest}, targets...)
+	latest := kinds.TrafficTarget{LatestRevision: ptr(true), Percent: ptr(rest)}
+	return append([]kinds.TrafficTarget{latest}, targets...)
 }
 
 // revision desires the Configuration of an image, and gives the name of its
@@ -59,13 +56,13 @@ func (b *builder) revision(f *mesh.Function, t v1beta1.TrafficTarget) string {
 	const hash = 1 + 8
 	name := shorten(f.Service+"--"+suffix, maxName-hash)
 	template := b.template(f, t.Image)
-	template.Labels[serving.ServiceLabelKey] = f.Service
+	template.Labels[kinds.LabelService] = f.Service
 	text, err := json.Marshal(template)
 	if err != nil {
 		panic(err) // it is made of plain values
 	}
 	template.Name = name + "-" + shortHash(string(text))
-	c := &servingv1.Configuration{TypeMeta: typeMeta(knativeAPI, "Configuration"), ObjectMeta: b.meta(name, RoleFunction, f)}
+	c := &kinds.Configuration{TypeMeta: typeMeta(kinds.KnativeAPI, "Configuration"), ObjectMeta: b.meta(name, RoleFunction, f)}
 	c.Spec.Template = template
 	b.add(c)
 	return template.Name

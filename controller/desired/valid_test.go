@@ -21,14 +21,15 @@ import (
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
 	"github.com/weftmesh/weft/controller/desired"
+	"github.com/weftmesh/weft/controller/scheme"
 )
 
 // valid fails the test where an object is not what the API servers of
 // Kubernetes, Knative and KEDA take.
 func valid(t *testing.T, state desired.State) {
 	t.Helper()
-	scheme := desired.Scheme()
-	strict := jsonserializer.NewSerializerWithOptions(jsonserializer.DefaultMetaFactory, scheme, scheme, jsonserializer.SerializerOptions{Strict: true})
+	known := scheme.New()
+	strict := jsonserializer.NewSerializerWithOptions(jsonserializer.DefaultMetaFactory, known, known, jsonserializer.SerializerOptions{Strict: true})
 	seen := make(map[string]bool)
 	for _, obj := range state.Objects {
 		clean, err := desired.Clean(obj)

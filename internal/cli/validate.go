@@ -90,7 +90,17 @@ func (a *app) faults(err error) error {
 // load reads the mesh of a command that needs one without faults; what is
 // wrong has been printed when the error is errReported.
 func (a *app) load(flags meshFlags) (*source.Bundle, error) {
-	bundle, problems := source.Load(flags.path(), source.Options{Set: flags.set})
+	return a.loadAs(flags, source.Options{})
+}
+
+// loadForCluster is load without what is for one machine.
+func (a *app) loadForCluster(flags meshFlags) (*source.Bundle, error) {
+	return a.loadAs(flags, source.Options{Cluster: true})
+}
+
+func (a *app) loadAs(flags meshFlags, opts source.Options) (*source.Bundle, error) {
+	opts.Set = flags.set
+	bundle, problems := source.Load(flags.path(), opts)
 	if bundle.Plan == nil {
 		a.printProblems(problems)
 		return nil, errReported

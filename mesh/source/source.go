@@ -317,7 +317,7 @@ func (b *Bundle) place(p mesh.Problem) mesh.Problem {
 			rest = "metadata.name"
 		case "secretStore":
 			rest = "auth.secretStore"
-		case "scopes":
+		case "", "scopes":
 		default:
 			rest = "spec." + rest
 		}

@@ -1,4 +1,7 @@
-package desired
+// Package scheme knows the Go types of all kinds that a mesh consists of. It is
+// for those who speak to an API server; what only writes objects leaves the types
+// and the libraries behind them out (internal/kinds).
+package scheme
 
 import (
 	componentsv1alpha1 "github.com/dapr/dapr/pkg/apis/components/v1alpha1"
@@ -12,8 +15,8 @@ import (
 	"github.com/weftmesh/weft/api/v1beta1"
 )
 
-// Scheme knows all kinds that a mesh consists of.
-func Scheme() *runtime.Scheme {
+// New knows all kinds that a mesh consists of.
+func New() *runtime.Scheme {
 	s := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
 		kubescheme.AddToScheme, v1beta1.AddToScheme, servingv1.AddToScheme, kedav1alpha1.AddToScheme,

@@ -1,4 +1,4 @@
-package desired
+package scheme
 
 import (
 	"testing"
@@ -6,8 +6,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-func TestScheme(t *testing.T) {
-	s := Scheme()
+func TestNew(t *testing.T) {
+	s := New()
 	for _, kind := range []schema.GroupVersionKind{
 		{Group: "functions.openfunction.io", Version: "v1beta1", Kind: "FunctionMesh"},
 		{Group: "serving.knative.dev", Version: "v1", Kind: "Service"},
