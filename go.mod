@@ -56,8 +56,10 @@ require (
 	github.com/BurntSushi/toml v1.4.0 // indirect
 	github.com/Masterminds/semver/v3 v3.5.0 // indirect
 	github.com/blendle/zapdriver v1.3.1 // indirect
+	github.com/moby/spdystream v0.5.1 // indirect
 	github.com/onsi/gomega v1.43.1 // indirect
 	github.com/tidwall/transform v0.0.0-20201103190739-32f242e2dbde // indirect
+	k8s.io/streaming v0.36.4 // indirect
 )
 
 require (

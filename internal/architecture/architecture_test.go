@@ -21,6 +21,7 @@ var levels = map[string]int{
 	"controller":            70,
 	"internal/local":        70,
 	"internal/dataplane":    70,
+	"internal/cluster":      75,
 	"internal/doctor":       70,
 	"internal/dashboard":    65,
 	"builder":               60,

@@ -1,0 +1,88 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/tools/portforward"
+	"k8s.io/client-go/transport/spdy"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/weftmesh/weft/controller/desired"
+)
+
+// Forward is a port of a pod on this machine's loopback interface.
+type Forward struct {
+	// Address is host:port on this machine.
+	Address string
+	stop    chan struct{}
+	ended   chan error
+}
+
+// Close ends the forwarding.
+func (f *Forward) Close() error {
+	close(f.stop)
+	return <-f.ended
+}
+
+// Front opens a connection to a port of one of the mesh's fronts.
+func (c *Cluster) Front(ctx context.Context, mesh string, port int) (*Forward, error) {
+	pods := &corev1.PodList{}
+	err := c.client.List(ctx, pods, client.InNamespace(c.namespace), client.MatchingLabels{desired.LabelMesh: mesh, desired.LabelRole: desired.RoleFront})
+	if err != nil {
+		return nil, c.explain(err)
+	}
+	for i := range pods.Items {
+		if p := &pods.Items[i]; p.DeletionTimestamp == nil && ready(p) {
+			return c.forward(ctx, p.Name, port)
+		}
+	}
+	if _, err := c.Mesh(ctx, mesh); err != nil {
+		return nil, err
+	}
+	return nil, fmt.Errorf("no front of %s is ready; see weft get --cluster", mesh)
+}
+
+func ready(p *corev1.Pod) bool {
+	for _, c := range p.Status.Conditions {
+		if c.Type == corev1.PodReady {
+			return c.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}
+
+func (c *Cluster) forward(ctx context.Context, pod string, port int) (*Forward, error) {
+	transport, upgrader, err := spdy.RoundTripperFor(c.config)
+	if err != nil {
+		return nil, err
+	}
+	url := c.set.CoreV1().RESTClient().Post().Resource("pods").Namespace(c.namespace).Name(pod).SubResource("portforward").URL()
+	dialer := spdy.NewDialer(upgrader, &http.Client{Transport: transport}, http.MethodPost, url)
+	f := &Forward{stop: make(chan struct{}), ended: make(chan error, 1)}
+	ready := make(chan struct{})
+	pf, err := portforward.NewOnAddresses(dialer, []string{"127.0.0.1"}, []string{"0:" + strconv.Itoa(port)}, f.stop, ready, io.Discard, io.Discard)
+	if err != nil {
+		return nil, err
+	}
+	go func() { f.ended <- pf.ForwardPorts() }()
+	select {
+	case <-ready:
+	case err := <-f.ended:
+		return nil, fmt.Errorf("a connection to the pod %s: %w", pod, c.explain(err))
+	case <-ctx.Done():
+		close(f.stop)
+		return nil, context.Cause(ctx)
+	}
+	ports, err := pf.GetPorts()
+	if err != nil || len(ports) == 0 {
+		close(f.stop)
+		return nil, fmt.Errorf("a connection to the pod %s: no port was opened: %w", pod, err)
+	}
+	f.Address = "127.0.0.1:" + strconv.Itoa(int(ports[0].Local))
+	return f, nil
+}
