@@ -11,7 +11,7 @@ import (
 // Labels and annotations of what a mesh has.
 const (
 	LabelMesh = "weft.dev/mesh"
-	// LabelFunction holds a function's name in kebab-case.
+	// LabelFunction holds a function's name in kebab-case (FunctionLabel).
 	LabelFunction = "weft.dev/function"
 	// LabelRole is front, dispatcher or function.
 	LabelRole = "weft.dev/role"

@@ -82,10 +82,14 @@ func (b *builder) labels(role string, f *mesh.Function) map[string]string {
 		labels[LabelRole] = role
 	}
 	if f != nil {
-		labels[LabelFunction] = f.KubeName
+		labels[LabelFunction] = FunctionLabel(f)
 	}
 	return labels
 }
+
+// FunctionLabel is the value of LabelFunction: the name in kebab-case, which may
+// be longer than a label's value, and is shortened then.
+func FunctionLabel(f *mesh.Function) string { return shorten(f.KubeName, maxName) }
 
 func typeMeta(apiVersion, kind string) metav1.TypeMeta {
 	return metav1.TypeMeta{APIVersion: apiVersion, Kind: kind}

@@ -204,5 +204,6 @@ func pod(p *corev1.PodSpec, say func(string, ...any)) {
 func knative() context.Context {
 	defaults := config.FromContextOrDefaults(context.Background())
 	defaults.Autoscaler.AllowZeroInitialScale = true
+	defaults.Features.PodSpecFieldRef = config.Enabled // there is a note of what needs it
 	return apis.WithinCreate(config.ToContext(context.Background(), defaults))
 }
