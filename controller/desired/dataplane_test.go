@@ -1,0 +1,221 @@
+package desired_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/weftmesh/weft/controller/desired"
+	"github.com/weftmesh/weft/mesh/source"
+)
+
+func meshFile(t *testing.T, st desired.State, mesh string) string {
+	t.Helper()
+	text, ok := at(find(t, st, "ConfigMap", mesh+"-mesh"), "data", "mesh.yaml").(string)
+	if !ok {
+		t.Fatal("the ConfigMap has no mesh.yaml")
+	}
+	return text
+}
+
+// TestMeshFile reads what front and dispatchers read: it must give the same
+// graph, and hold nothing that is not theirs.
+func TestMeshFile(t *testing.T) {
+	for file, plan := range samples(t) {
+		t.Run(file, func(t *testing.T) {
+			text := meshFile(t, state(t, plan, settings(), desired.Found{}), plan.Name)
+			path := filepath.Join(t.TempDir(), "mesh.yaml")
+			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			b, problems := source.Load(path, source.Options{})
+			if b.Plan == nil {
+				t.Fatalf("%v\n%s", problems, text)
+			}
+			if b.Plan.Broker == "" || b.Plan.Components[b.Plan.Broker].Type == "" || len(b.Plan.Components[b.Plan.Broker].Metadata) == 0 {
+				t.Error("it does not say what carries the links")
+			}
+			type graph struct{ Name, Stream, Subject string }
+			var want, got []graph
+			for _, f := range plan.Functions {
+				want = append(want, graph{f.Name, f.Stream, f.Subject})
+			}
+			for _, f := range b.Plan.Functions {
+				got = append(got, graph{f.Name, f.Stream, f.Subject})
+			}
+			if diff := cmp.Diff(want, got); diff != "" || len(plan.Links) != len(b.Plan.Links) {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			for i, f := range plan.Functions {
+				g := b.Plan.Functions[i]
+				if f.Timeout != g.Timeout || f.Concurrency != g.Concurrency || f.Retry != g.Retry || f.Breaker != g.Breaker || f.Spec.Scaler != g.Spec.Scaler || len(f.Triggers) != len(g.Triggers) {
+					t.Errorf("%s is called otherwise", f.Name)
+				}
+			}
+			for _, secret := range []string{"hunter2", "db-credentials", "image:", "smtp.shop.example"} {
+				if strings.Contains(text, secret) {
+					t.Errorf("it holds %q:\n%s", secret, text)
+				}
+			}
+		})
+	}
+}
+
+func TestMeshHash(t *testing.T) {
+	const spec = "functions:\n  - {name: a, image: 'example.com/app:v1', triggers: [{type: http}]}\n  - {name: b, image: example.com/app}\nconnections: [{from: a, to: b}]"
+	hash := func(spec string) any {
+		st := state(t, compile(t, spec), settings(), desired.Found{})
+		front := at(find(t, st, "Deployment", "shop-front"), "spec", "template", "metadata", "annotations", desired.AnnotationMeshHash)
+		if dispatcher := at(find(t, st, "Deployment", "shop"), "spec", "template", "metadata", "annotations", desired.AnnotationMeshHash); front == nil || front != dispatcher {
+			t.Fatalf("front has %v, dispatchers have %v", front, dispatcher)
+		}
+		return front
+	}
+	first := hash(spec)
+	if hash(strings.Replace(spec, ":v1", ":v2", 1)) != first {
+		t.Error("a new image does not concern the front")
+	}
+	if hash(strings.Replace(spec, "to: b", "to: b, condition: 'true'", 1)) == first {
+		t.Error("a change of a link does")
+	}
+}
+
+func TestBroker(t *testing.T) {
+	const spec = "functions:\n  - {name: a, image: example.com/app, triggers: [{type: http}], state: []}\n  - {name: b, image: example.com/app}\nconnections: [{from: a, to: b}]\n"
+	for name, c := range map[string]struct {
+		reason, more string
+		change       func(*desired.Settings)
+		trigger      any
+		mounts       []string
+		notes        []string
+	}{
+		"Default": {reason: "the cluster's", trigger: "nats-jetstream"},
+		"Own":     {reason: "the mesh's, with a secret in a file", more: "broker: bus\ncomponents: [{name: bus, type: pubsub.jetstream, metadata: [{name: natsURL, value: 'nats://n'}, {name: token, secretKeyRef: {name: nats, key: t}}]}]", trigger: "nats-jetstream", mounts: []string{"/etc/weft/secrets/nats"}},
+		"Taken":   {reason: "a component of the default's name is another", more: "components: [{name: links, type: bindings.http, metadata: [{name: url, value: 'http://x'}]}]", trigger: "nats-jetstream"},
+		"None":    {reason: "nothing could carry the links", change: func(s *desired.Settings) { s.Broker.Name = "" }, notes: []string{"!BrokerHonoured/NoBroker"}},
+		"Other":   {reason: "another has limits", more: "broker: bus\ncomponents: [{name: bus, type: pubsub.redis, metadata: [{name: redisHost, value: r}]}]", trigger: "redis-streams", notes: []string{"BrokerHonoured/NotJetStream"}},
+		"Unknown": {reason: "KEDA has nothing for it, and dispatchers keep their number", more: "broker: bus\ncomponents: [{name: bus, type: pubsub.mqtt3, metadata: [{name: url, value: 'mqtt://m'}]}]", notes: []string{"BrokerHonoured/NotJetStream", "ScalingHonoured/Underivable"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := settings()
+			if c.change != nil {
+				c.change(&s)
+			}
+			st := state(t, compile(t, spec+c.more), s, desired.Found{})
+			if got := at(find(t, st, "ScaledObject", "shop"), "spec", "triggers", 0, "type"); got != c.trigger {
+				t.Errorf("trigger %v, want %v: %s", got, c.trigger, c.reason)
+			}
+			if diff := cmp.Diff(c.notes, notes(st)); diff != "" {
+				t.Errorf("%s: notes, -want +got:\n%s", c.reason, diff)
+			}
+			var mounts []string
+			all, _ := at(find(t, st, "Deployment", "shop-front"), "spec", "template", "spec", "containers", 0, "volumeMounts").([]any)
+			for _, m := range all {
+				if path := at(m, "mountPath").(string); strings.HasPrefix(path, "/etc/weft/secrets") {
+					mounts = append(mounts, path)
+				}
+			}
+			if diff := cmp.Diff(c.mounts, mounts); diff != "" {
+				t.Errorf("%s: secrets, -want +got:\n%s", c.reason, diff)
+			}
+		})
+	}
+}
+
+func TestKEDAFunction(t *testing.T) {
+	of := func(scaling string) desired.State {
+		return state(t, compile(t, scales("scaler: keda\nconcurrency: 10\n"+scaling)+"\n  - {name: other, image: example.com/app}\nconnections: [{from: pack, to: other}]"), settings(), desired.Found{})
+	}
+	st := of("")
+	if got := at(find(t, st, "Deployment", "shop-pack"), "spec", "template", "spec", "containers", 1, "args"); !cmp.Equal(got, []any{"dispatcher", "--function=pack", "--local=http://127.0.0.1:8080"}) {
+		t.Errorf("its dispatcher takes its queue alone: %v", got)
+	}
+	triggers, _ := at(find(t, st, "ScaledObject", "shop"), "spec", "triggers").([]any)
+	if len(triggers) != 1 || at(triggers[0], "name") != "other" {
+		t.Errorf("the mesh's dispatchers leave its queue alone: %v", triggers)
+	}
+	for name, c := range map[string]struct {
+		reason, scaling string
+		least           any
+		triggers        []string
+		target          string
+		notes           []string
+	}{
+		"Default":   {reason: "as many events as a replica takes at once", least: int64(0), triggers: []string{"queue"}, target: "7"},
+		"Target":    {reason: "the mesh's own", scaling: "scaling: {targetQueueLength: 50, minReplicas: 2}", least: int64(2), triggers: []string{"queue"}, target: "50"},
+		"NoRequest": {reason: "KEDA's webhook refuses cpu without a request", scaling: "scaling: {targetCPU: 50}", least: int64(0), triggers: []string{"queue"}, target: "7", notes: []string{"ScalingHonoured/NoRequest"}},
+		"CPU":       {reason: "CPU beside the queue, which wakes", scaling: "resources: {requests: {cpu: 100m}}\nscaling: {targetCPU: 50}", least: int64(0), triggers: []string{"queue", "cpu"}, target: "7"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			st := of(c.scaling)
+			o := find(t, st, "ScaledObject", "shop-pack")
+			var names []string
+			all, _ := at(o, "spec", "triggers").([]any)
+			for _, trigger := range all {
+				names = append(names, at(trigger, "name").(string))
+			}
+			if diff := cmp.Diff(c.triggers, names); diff != "" {
+				t.Errorf("%s: triggers, -want +got:\n%s", c.reason, diff)
+			}
+			if got := at(o, "spec", "minReplicaCount"); got != c.least {
+				t.Errorf("minReplicaCount %v: %s", got, c.reason)
+			}
+			if got := at(o, "spec", "triggers", 0, "metadata", "lagThreshold"); got != c.target {
+				t.Errorf("lagThreshold %v: %s", got, c.reason)
+			}
+			if diff := cmp.Diff(c.notes, notes(st)); diff != "" {
+				t.Errorf("%s: notes, -want +got:\n%s", c.reason, diff)
+			}
+		})
+	}
+}
+
+// TestNothingToScaleOn has functions that KEDA cannot scale, or not to zero.
+func TestNothingToScaleOn(t *testing.T) {
+	const one = "functions: [{name: a, image: example.com/app, scaler: keda, triggers: [{type: http}]%s}]"
+	for name, c := range map[string]struct {
+		reason, more string
+		least        any
+		notes        []string
+	}{
+		"HTTP": {reason: "no queue, no policy", notes: []string{"ScalingHonoured/NothingToScaleOn"}},
+		"CPU":  {reason: "CPU wakes nobody", more: ", resources: {requests: {cpu: 1}}, scaling: {targetCPU: 50}", least: int64(1), notes: []string{"ScalingHonoured/MinimumIsOne"}},
+		"Cron": {reason: "cron does, HTTP does not", more: ", scaling: {cron: [{start: 0 8 * * *, end: 0 9 * * *, replicas: 1}]}", least: int64(0), notes: []string{"TriggersHonoured/NotWoken"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			st := state(t, compile(t, format(one, c.more)), settings(), desired.Found{})
+			if got := at(find(t, st, "ScaledObject", "shop-a"), "spec", "minReplicaCount"); got != c.least {
+				t.Errorf("minReplicaCount %v: %s", got, c.reason)
+			}
+			if diff := cmp.Diff(c.notes, notes(st)); diff != "" {
+				t.Errorf("%s, -want +got:\n%s", c.reason, diff)
+			}
+			if find(t, st, "Deployment", "shop") != nil {
+				t.Error("where no dispatcher has anything to do there is none")
+			}
+		})
+	}
+}
+
+func TestLeases(t *testing.T) {
+	for name, c := range map[string]struct {
+		reason, trigger string
+		want            bool
+	}{
+		"HTTP": {reason: "every front serves", trigger: "{type: http}"},
+		"Cron": {reason: "of several fronts one ticks", trigger: "{type: cron, schedule: '@hourly'}", want: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			st := state(t, compile(t, "functions: [{name: a, image: example.com/app, triggers: ["+c.trigger+"]}]"), settings(), desired.Found{})
+			if got := find(t, st, "Role", "shop-front") != nil; got != c.want {
+				t.Errorf("role: %v: %s", got, c.reason)
+			}
+			if got := at(find(t, st, "Deployment", "shop-front"), "spec", "template", "spec", "automountServiceAccountToken"); got != c.want {
+				t.Errorf("token of the API: %v: %s", got, c.reason)
+			}
+		})
+	}
+}
