@@ -7,10 +7,9 @@ import (
 	"net/http"
 	"strconv"
 
-	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/spdy"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/weftmesh/weft/controller/desired"
 )
@@ -31,29 +30,19 @@ func (f *Forward) Close() error {
 
 // Front opens a connection to a port of one of the mesh's fronts.
 func (c *Cluster) Front(ctx context.Context, mesh string, port int) (*Forward, error) {
-	pods := &corev1.PodList{}
-	err := c.client.List(ctx, pods, client.InNamespace(c.namespace), client.MatchingLabels{desired.LabelMesh: mesh, desired.LabelRole: desired.RoleFront})
+	fronts, err := c.pods(ctx, map[string]string{desired.LabelMesh: mesh, desired.LabelRole: desired.RoleFront})
 	if err != nil {
-		return nil, c.explain(err)
+		return nil, err
 	}
-	for i := range pods.Items {
-		if p := &pods.Items[i]; p.DeletionTimestamp == nil && ready(p) {
-			return c.forward(ctx, p.Name, port)
+	for _, p := range fronts {
+		if p.ready() {
+			return c.forward(ctx, p.Metadata.Name, port)
 		}
 	}
 	if _, err := c.Mesh(ctx, mesh); err != nil {
 		return nil, err
 	}
-	return nil, fmt.Errorf("no front of %s is ready; see weft get --cluster", mesh)
-}
-
-func ready(p *corev1.Pod) bool {
-	for _, c := range p.Status.Conditions {
-		if c.Type == corev1.PodReady {
-			return c.Status == corev1.ConditionTrue
-		}
-	}
-	return false
+	return nil, fmt.Errorf("no front of %s is ready; weft get --cluster says why", mesh)
 }
 
 func (c *Cluster) forward(ctx context.Context, pod string, port int) (*Forward, error) {
@@ -61,7 +50,11 @@ func (c *Cluster) forward(ctx context.Context, pod string, port int) (*Forward, 
 	if err != nil {
 		return nil, err
 	}
-	url := c.set.CoreV1().RESTClient().Post().Resource("pods").Namespace(c.namespace).Name(pod).SubResource("portforward").URL()
+	base, _, err := rest.DefaultServerUrlFor(c.config)
+	if err != nil {
+		return nil, fmt.Errorf("kubeconfig: %w", err)
+	}
+	url := base.JoinPath("api/v1/namespaces", c.namespace, "pods", pod, "portforward")
 	dialer := spdy.NewDialer(upgrader, &http.Client{Transport: transport}, http.MethodPost, url)
 	f := &Forward{stop: make(chan struct{}), ended: make(chan error, 1)}
 	ready := make(chan struct{})
@@ -73,7 +66,7 @@ func (c *Cluster) forward(ctx context.Context, pod string, port int) (*Forward, 
 	select {
 	case <-ready:
 	case err := <-f.ended:
-		return nil, fmt.Errorf("a connection to the pod %s: %w", pod, c.explain(err))
+		return nil, fmt.Errorf("a connection to the pod %s: %w", pod, c.explain(pods, err))
 	case <-ctx.Done():
 		close(f.stop)
 		return nil, context.Cause(ctx)

@@ -6,12 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"sync"
 	"time"
-
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/weftmesh/weft/controller/desired"
 )
@@ -56,17 +53,16 @@ func (c *Cluster) Logs(ctx context.Context, q LogQuery, yield func(LogLine)) err
 		defer mu.Unlock()
 		yield(l)
 	}
-	labels := client.MatchingLabels{desired.LabelMesh: q.Mesh}
+	labels := map[string]string{desired.LabelMesh: q.Mesh}
 	if q.Function != "" {
 		labels[desired.LabelFunction] = q.Function
 	}
 	look := func() error {
-		pods := &corev1.PodList{}
-		if err := c.client.List(ctx, pods, client.InNamespace(c.namespace), labels); err != nil {
-			return c.explain(err)
+		all, err := c.pods(ctx, labels)
+		if err != nil {
+			return err
 		}
-		for i := range pods.Items {
-			p := &pods.Items[i]
+		for _, p := range all {
 			for _, s := range p.Status.ContainerStatuses {
 				id := s.ContainerID
 				if id == "" || begun[id] || s.Name == "queue-proxy" || s.Name == "daprd" {
@@ -102,17 +98,20 @@ func (c *Cluster) Logs(ctx context.Context, q LogQuery, yield func(LogLine)) err
 	return errors.Join(errs...)
 }
 
-func (c *Cluster) containerLog(ctx context.Context, p *corev1.Pod, container string, q LogQuery, yield func(LogLine)) error {
-	opts := &corev1.PodLogOptions{Container: container, Follow: q.Follow, Timestamps: true}
-	if q.Since > 0 {
-		opts.SinceTime = &metav1.Time{Time: time.Now().Add(-q.Since)}
+func (c *Cluster) containerLog(ctx context.Context, p *pod, container string, q LogQuery, yield func(LogLine)) error {
+	query := url.Values{"container": {container}, "timestamps": {"true"}}
+	if q.Follow {
+		query.Set("follow", "true")
 	}
-	stream, err := c.set.CoreV1().Pods(c.namespace).GetLogs(p.Name, opts).Stream(ctx)
+	if q.Since > 0 {
+		query.Set("sinceTime", time.Now().Add(-q.Since).UTC().Format(time.RFC3339))
+	}
+	stream, err := c.stream(ctx, "api/v1/namespaces/"+c.namespace+"/pods/"+p.Metadata.Name+"/log", query)
 	if err != nil {
-		return fmt.Errorf("log of pod %s: %w", p.Name, c.explain(err))
+		return fmt.Errorf("log of pod %s: %w", p.Metadata.Name, c.explain(pods, err))
 	}
 	defer stream.Close()
-	role := p.Labels[desired.LabelRole]
+	role := p.Metadata.Labels[desired.LabelRole]
 	if container == desired.RoleDispatcher {
 		role = desired.RoleDispatcher
 	}
@@ -121,7 +120,7 @@ func (c *Cluster) containerLog(ctx context.Context, p *corev1.Pod, container str
 		line, err := readLine(r)
 		if len(line) > 0 {
 			at, text := stamped(line)
-			yield(LogLine{Time: at, Function: p.Labels[desired.LabelFunction], Role: role, Pod: p.Name, Text: text})
+			yield(LogLine{Time: at, Function: p.Metadata.Labels[desired.LabelFunction], Role: role, Pod: p.Metadata.Name, Text: text})
 		}
 		if errors.Is(err, io.EOF) {
 			return nil

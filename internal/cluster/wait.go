@@ -1,0 +1,151 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/weftmesh/weft/api/v1beta1"
+)
+
+// pollEvery is how often a mesh is read while one waits for it.
+const pollEvery = 500 * time.Millisecond
+
+// NotReadyError says what a mesh lacks.
+type NotReadyError struct {
+	Mesh, Reason string
+	// Functions that are not ready, each with why.
+	Functions []Missing
+}
+
+// Missing is why one function is not ready.
+type Missing struct{ Function, Reason string }
+
+func (e *NotReadyError) Error() string { return e.Mesh + " is not ready: " + e.Reason }
+
+// Wait returns once the mesh is ready in its present generation. say is told
+// what has changed of a function, or of the mesh (""), in words. A
+// *NotReadyError says what is missing when ctx ends, or when the mesh is of no
+// use as it is.
+func (c *Cluster) Wait(ctx context.Context, name string, say func(function, text string)) (*v1beta1.FunctionMesh, error) {
+	told := make(map[string]string)
+	tell := func(function, text string) {
+		if text != "" && told[function] != text {
+			told[function] = text
+			say(function, text)
+		}
+	}
+	var last *v1beta1.FunctionMesh
+	err := poll(ctx, func() (bool, error) {
+		fm, err := c.Mesh(ctx, name)
+		if err != nil {
+			return false, err
+		}
+		last = fm
+		if fm.Status.ObservedGeneration < fm.Generation {
+			return false, nil
+		}
+		if meta.IsStatusConditionFalse(fm.Status.Conditions, "Valid") {
+			return false, missing(fm)
+		}
+		for _, f := range fm.Status.Functions {
+			tell(f.Name, stateOf(f))
+		}
+		ready := meta.FindStatusCondition(fm.Status.Conditions, "Ready")
+		if ready == nil || ready.Status != metav1.ConditionTrue {
+			if ready != nil && len(missing(fm).Functions) == 0 {
+				tell("", ready.Message) // it is not for the functions
+			}
+			return false, nil
+		}
+		return true, nil
+	})
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) && last != nil {
+		return last, missing(last)
+	}
+	return last, err
+}
+
+// stateOf says how a function is.
+func stateOf(f v1beta1.FunctionStatus) string {
+	switch {
+	case f.Ready:
+		return "ready"
+	case f.Message == "":
+		return f.Reason
+	case f.Reason == "":
+		return f.Message
+	}
+	return f.Reason + ": " + f.Message
+}
+
+// missing says why a mesh is not ready.
+func missing(fm *v1beta1.FunctionMesh) *NotReadyError {
+	e := &NotReadyError{Mesh: fm.Name}
+	if fm.Status.ObservedGeneration < fm.Generation {
+		e.Reason = "the controller has not looked at it; is it running? kubectl get pods -n weft-system"
+		return e
+	}
+	e.Reason = "the controller says nothing of it"
+	if ready := meta.FindStatusCondition(fm.Status.Conditions, "Ready"); ready != nil {
+		e.Reason = ready.Message
+	}
+	for _, f := range fm.Status.Functions {
+		if !f.Ready {
+			e.Functions = append(e.Functions, Missing{f.Name, strings.TrimSpace(stateOf(f))})
+		}
+	}
+	return e
+}
+
+// poll calls done, at once and then each pollEvery, until it says so or fails.
+func poll(ctx context.Context, done func() (bool, error)) error {
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for {
+		if ok, err := done(); ok || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-tick.C:
+		}
+	}
+}
+
+// Delete removes a mesh, and waits until nothing of it is left.
+func (c *Cluster) Delete(ctx context.Context, name string) error {
+	fm, err := c.Mesh(ctx, name)
+	if err != nil {
+		return err
+	}
+	foreground := metav1.DeletePropagationForeground
+	err = c.resource(meshes).Delete(ctx, name, metav1.DeleteOptions{
+		PropagationPolicy: &foreground, Preconditions: &metav1.Preconditions{UID: &fm.UID},
+	})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return c.explain(meshes, err)
+	}
+	err = poll(ctx, func() (bool, error) {
+		left, err := c.Mesh(ctx, name)
+		var gone *MissingError
+		switch {
+		case errors.As(err, &gone):
+			return true, nil
+		case err != nil:
+			return false, err
+		}
+		return left.UID != fm.UID, nil
+	})
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%s is being deleted, and something of it is still there; kubectl get all -n %s -l weft.dev/mesh=%s shows what", name, c.namespace, name)
+	}
+	return err
+}
