@@ -42,7 +42,9 @@ func (b *builder) functions() {
 
 // function desires what one function consists of.
 func (b *builder) function(f *mesh.Function) {
-	b.serviceAccount(f.Service, RoleFunction, f)
+	if f.Spec.ServiceAccountName == "" {
+		b.serviceAccount(f.Service, RoleFunction, f)
+	}
 	b.functionPolicy(f)
 	if f.Spec.Scaler == v1beta1.ScalerKEDA {
 		b.kedaFunction(f)

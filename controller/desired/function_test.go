@@ -204,3 +204,46 @@ func TestUnrunnable(t *testing.T) {
 		})
 	}
 }
+
+// TestPods has what a mesh says of its functions' pods.
+func TestPods(t *testing.T) {
+	const lines = `
+envFrom: [{secretRef: {name: payment}}]
+labels: {team: sales, weft.dev/mesh: theirs}
+annotations: {autoscaling.knative.dev/window: 30s}
+serviceAccountName: payer
+readinessProbe: {httpGet: {path: /ready}}
+livenessProbe: {httpGet: {path: /alive}}
+startTimeout: 1500ms
+`
+	for name, c := range map[string]struct{ reason, more, kind string }{
+		"Knative": {reason: "in the revision", kind: "knative/Service"},
+		"KEDA":    {reason: "in the Deployment", more: "scaler: keda", kind: "Deployment"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			st := state(t, compile(t, scales(lines+c.more)), settings(), desired.Found{})
+			o := find(t, st, c.kind, "shop-pack")
+			template := at(o, "spec", "template")
+			container := at(template, "spec", "containers", 0)
+			deadline := at(template, "metadata", "annotations", "serving.knative.dev/progress-deadline")
+			if deadline == nil {
+				deadline = at(o, "spec", "progressDeadlineSeconds")
+			}
+			got := []any{
+				at(container, "envFrom", 0, "secretRef", "name"), at(template, "metadata", "labels", "team"), at(template, "metadata", "labels", "weft.dev/mesh"),
+				at(template, "metadata", "annotations", "autoscaling.knative.dev/window"), at(template, "spec", "serviceAccountName"),
+				at(container, "readinessProbe", "httpGet", "path"), at(container, "livenessProbe", "httpGet", "path"), deadline,
+			}
+			want := []any{"payment", "sales", "shop", "30s", "payer", "/ready", "/alive", "2s"}
+			if c.kind == "Deployment" {
+				want[7] = int64(2)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s, -want +got:\n%s", c.reason, diff)
+			}
+			if find(t, st, "ServiceAccount", "shop-pack") != nil {
+				t.Error("an account of its own would be nobody's")
+			}
+		})
+	}
+}

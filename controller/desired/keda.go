@@ -19,10 +19,10 @@ func (b *builder) kedaFunction(f *mesh.Function) {
 		{Name: contract.EnvConfiguration, Value: f.Service},
 		{Name: contract.EnvRevision, Value: f.Service},
 	})
-	c.ReadinessProbe, c.LivenessProbe = httpProbe(contract.PathReadiness, portOf(f)), httpProbe(contract.PathLiveness, portOf(f))
+	c.ReadinessProbe, c.LivenessProbe = probes(f, portOf(f))
 	c.ReadinessProbe.PeriodSeconds = 2
 	pod := corev1.PodSpec{
-		ServiceAccountName: f.Service, AutomountServiceAccountToken: ptr(false), EnableServiceLinks: ptr(false),
+		ServiceAccountName: account(f), AutomountServiceAccountToken: ptr(false), EnableServiceLinks: ptr(false),
 		TerminationGracePeriodSeconds: ptr(int64(grace)),
 		Containers:                    []corev1.Container{c}, Volumes: []corev1.Volume{tmp()},
 	}
@@ -39,8 +39,13 @@ func (b *builder) kedaFunction(f *mesh.Function) {
 	d := &appsv1.Deployment{TypeMeta: typeMeta("apps/v1", "Deployment"), ObjectMeta: b.meta(f.Service, RoleFunction, f)}
 	d.Spec.Selector = &metav1.LabelSelector{MatchLabels: labels}
 	d.Spec.Template = corev1.PodTemplateSpec{
-		ObjectMeta: metav1.ObjectMeta{Labels: b.labels(RoleFunction, f), Annotations: annotations(b.daprAnnotations(f), b.hashAnnotation(f))},
-		Spec:       pod,
+		ObjectMeta: metav1.ObjectMeta{
+			Labels: b.podLabels(f), Annotations: annotations(b.daprAnnotations(f), b.hashAnnotation(f), f.Spec.Annotations),
+		},
+		Spec: pod,
+	}
+	if f.Spec.StartTimeout != nil {
+		d.Spec.ProgressDeadlineSeconds = ptr(int32(wholeSeconds(f.Spec.StartTimeout.Duration)))
 	}
 	service := &corev1.Service{TypeMeta: typeMeta("v1", "Service"), ObjectMeta: b.meta(f.Service, RoleFunction, f)}
 	service.Spec = corev1.ServiceSpec{

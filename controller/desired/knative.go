@@ -9,7 +9,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/weftmesh/weft/internal/contract"
 	"github.com/weftmesh/weft/internal/kinds"
 	"github.com/weftmesh/weft/mesh"
 )
@@ -39,16 +38,16 @@ func (b *builder) template(f *mesh.Function, image string) kinds.RevisionTemplat
 	c := b.container(f, image, nil)
 	// Knative knows the port, and asks in its own, much shorter, intervals as
 	// long as none is set.
-	c.ReadinessProbe, c.LivenessProbe = httpProbe(contract.PathReadiness, 0), httpProbe(contract.PathLiveness, 0)
+	c.ReadinessProbe, c.LivenessProbe = probes(f, 0)
 	timeout := b.timeoutSeconds(f)
 	return kinds.RevisionTemplate{
 		ObjectMeta: metav1.ObjectMeta{
-			Labels:      b.labels(RoleFunction, f),
-			Annotations: annotations(b.autoscaling(f), b.daprAnnotations(f)),
+			Labels:      b.podLabels(f),
+			Annotations: annotations(b.autoscaling(f), b.daprAnnotations(f), progressDeadline(f), f.Spec.Annotations),
 		},
 		Spec: kinds.RevisionSpec{
 			PodSpec: corev1.PodSpec{
-				ServiceAccountName: f.Service, AutomountServiceAccountToken: ptr(false), EnableServiceLinks: ptr(false),
+				ServiceAccountName: account(f), AutomountServiceAccountToken: ptr(false), EnableServiceLinks: ptr(false),
 				Containers: []corev1.Container{c}, Volumes: []corev1.Volume{tmp()},
 			},
 			ContainerConcurrency: ptr(int64(f.Concurrency)),
@@ -56,6 +55,17 @@ func (b *builder) template(f *mesh.Function, image string) kinds.RevisionTemplat
 		},
 	}
 }
+
+// progressDeadline has Knative give up a revision that is not ready in time.
+func progressDeadline(f *mesh.Function) map[string]string {
+	if f.Spec.StartTimeout == nil {
+		return nil
+	}
+	return map[string]string{kinds.AnnotationProgressDeadline: strconv.Itoa(wholeSeconds(f.Spec.StartTimeout.Duration)) + "s"}
+}
+
+// wholeSeconds rounds up.
+func wholeSeconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }
 
 // timeoutSeconds of a call; Knative has no shorter ones than a second.
 func (b *builder) timeoutSeconds(f *mesh.Function) *int64 {
@@ -65,7 +75,7 @@ func (b *builder) timeoutSeconds(f *mesh.Function) *int64 {
 		b.once(Note{Function: f.Name, Path: at(f, "timeout"), Type: TypeRunnable, Reason: "Timeout",
 			Message: fmt.Sprintf("Knative ends a call after %s at most; use scaler: keda for one that takes longer", maxTimeout)})
 	}
-	return ptr(int64(math.Ceil(timeout.Seconds())))
+	return ptr(int64(wholeSeconds(timeout)))
 }
 
 func portText(port int32) string { return strconv.Itoa(int(port)) }

@@ -65,6 +65,7 @@ func (b *builder) slimMesh() *v1beta1.FunctionMesh {
 		f := &slim.Spec.Functions[i]
 		f.Image, f.Source, f.Command, f.URL, f.Env, f.Traffic = "", "", nil, "", nil, nil
 		f.Resources = corev1.ResourceRequirements{}
+		f.EnvFrom, f.Build, f.Labels, f.Annotations, f.ServiceAccountName, f.StartTimeout = nil, nil, nil, nil, "", nil
 	}
 	return slim
 }

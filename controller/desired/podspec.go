@@ -6,6 +6,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/weftmesh/weft/api/v1beta1"
 	"github.com/weftmesh/weft/internal/contract"
 	"github.com/weftmesh/weft/mesh"
 	"github.com/weftmesh/weft/mesh/gateway"
@@ -53,6 +54,31 @@ func httpProbe(path string, port int32) *corev1.Probe {
 	return &corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: get}}
 }
 
+// probes of the function's container: the contract's paths, or the function's
+// own. port is 0 where Knative puts it in.
+func probes(f *mesh.Function, port int32) (ready, alive *corev1.Probe) {
+	path := func(own *v1beta1.Probe, path string) string {
+		if own != nil {
+			return own.HTTPGet.Path
+		}
+		return path
+	}
+	return httpProbe(path(f.Spec.ReadinessProbe, contract.PathReadiness), port), httpProbe(path(f.Spec.LivenessProbe, contract.PathLiveness), port)
+}
+
+// account is the ServiceAccount of the function's pods.
+func account(f *mesh.Function) string {
+	if f.Spec.ServiceAccountName != "" {
+		return f.Spec.ServiceAccountName
+	}
+	return f.Service
+}
+
+// podLabels are the function's own and, over them, those that it is found by.
+func (b *builder) podLabels(f *mesh.Function) map[string]string {
+	return annotations(f.Spec.Labels, b.labels(RoleFunction, f))
+}
+
 // portOf is where the function's container serves.
 func portOf(f *mesh.Function) int32 {
 	for _, t := range f.Triggers {
@@ -70,6 +96,7 @@ func (b *builder) container(f *mesh.Function, image string, own []corev1.EnvVar)
 		Name: containerFunction, Image: image,
 		Ports:           []corev1.ContainerPort{{ContainerPort: portOf(f)}},
 		Env:             merge(b.contract(f), own, f.Env),
+		EnvFrom:         f.Spec.EnvFrom,
 		Resources:       f.Resources,
 		SecurityContext: restricted(),
 		VolumeMounts:    []corev1.VolumeMount{tmpMount()},
@@ -142,7 +169,8 @@ func needsFieldRef(f *mesh.Function) bool {
 	})
 }
 
-// annotations of several sources; nil if there are none.
+// annotations, or labels, of several sources, the later ones over the earlier;
+// nil if there are none.
 func annotations(all ...map[string]string) map[string]string {
 	var out map[string]string
 	for _, one := range all {

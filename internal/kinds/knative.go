@@ -19,7 +19,8 @@ const (
 	LabelService = "serving.knative.dev/service"
 )
 
-// Annotations of a revision by which Knative scales it, and their values.
+// Annotations of a revision by which Knative scales it, and begins with it, and
+// their values.
 const (
 	AnnotationClass             = "autoscaling.knative.dev/class"
 	AnnotationMetric            = "autoscaling.knative.dev/metric"
@@ -28,6 +29,8 @@ const (
 	AnnotationInitialScale      = "autoscaling.knative.dev/initial-scale"
 	AnnotationMinScale          = "autoscaling.knative.dev/min-scale"
 	AnnotationMaxScale          = "autoscaling.knative.dev/max-scale"
+
+	AnnotationProgressDeadline = "serving.knative.dev/progress-deadline"
 
 	ClassKPA = "kpa.autoscaling.knative.dev"
 	ClassHPA = "hpa.autoscaling.knative.dev"

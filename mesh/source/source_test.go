@@ -309,3 +309,33 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+func TestCluster(t *testing.T) {
+	path := files(t, map[string]string{
+		"mesh.yaml": head + "  functions: [{name: a, state: [store], triggers: [{type: http}]}]\n",
+		"resources/store.yaml": `apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata: {name: store}
+spec: {type: state.redis, version: v1}
+`,
+		"local/store.yaml": `apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata: {name: store}
+spec: {type: state.embedded, version: v1}
+`,
+	})
+	for cluster, want := range map[bool]string{false: "state.embedded", true: "state.redis"} {
+		b, problems := Load(path, Options{Cluster: cluster})
+		if b.Plan == nil {
+			t.Fatal(problems)
+		}
+		if got := b.Plan.Components["store"].Type; got != want {
+			t.Errorf("cluster %v: store is a %s, want %s", cluster, got, want)
+		}
+		for _, file := range b.Files {
+			if cluster && strings.Contains(file, "local") {
+				t.Errorf("%s is for one machine", file)
+			}
+		}
+	}
+}
