@@ -27,6 +27,7 @@ const (
 	DefaultHTTP    = ":8080"
 	DefaultSink    = ":8081"
 	DefaultMetrics = ":9090"
+	DefaultAdmin   = "127.0.0.1:9091"
 
 	defaultDrain = 30 * time.Second
 )
@@ -38,8 +39,9 @@ type Options struct {
 	// comment lists.
 	Mesh, Tokens, Secrets string
 	// HTTP and Sink are the addresses of gateway and sink (front only), Metrics
-	// that of metrics and health.
-	HTTP, Sink, Metrics string
+	// that of metrics and health. Admin is that of the admin API (front only):
+	// it asks for no token, so it must be one of the pod's own.
+	HTTP, Sink, Metrics, Admin string
 	// Function, of a dispatcher, is the one function whose queue it takes,
 	// called at Local: it runs in the same pod. All functions with the scaler
 	// knative if empty.
@@ -62,7 +64,7 @@ type Options struct {
 }
 
 // Addresses that a process serves at; "" for what it does not serve.
-type Addresses struct{ HTTP, Sink, Metrics string }
+type Addresses struct{ HTTP, Sink, Metrics, Admin string }
 
 func (o Options) withDefaults() (Options, error) {
 	switch {
@@ -78,7 +80,8 @@ func (o Options) withDefaults() (Options, error) {
 		value string
 	}{
 		{&o.Mesh, DefaultMesh}, {&o.Tokens, DefaultTokens}, {&o.Secrets, DefaultSecrets},
-		{&o.HTTP, DefaultHTTP}, {&o.Sink, DefaultSink}, {&o.Metrics, DefaultMetrics}, {&o.Domain, "cluster.local"},
+		{&o.HTTP, DefaultHTTP}, {&o.Sink, DefaultSink}, {&o.Metrics, DefaultMetrics}, {&o.Admin, DefaultAdmin},
+		{&o.Domain, "cluster.local"},
 	} {
 		if *d.field == "" {
 			*d.field = d.value

@@ -23,6 +23,7 @@ type process struct {
 	recorder   *telemetry.Recorder
 	dispatcher *delivery.Dispatcher
 	servers    servers
+	started    time.Time
 
 	// taking says that the process does its work: it is false before, and from
 	// the moment it is asked to stop.
@@ -39,7 +40,7 @@ func Run(ctx context.Context, opts Options) error {
 	if err != nil {
 		return err
 	}
-	p := &process{opts: opts}
+	p := &process{opts: opts, started: time.Now()}
 	if err := p.open(ctx); err != nil {
 		return err
 	}

@@ -21,8 +21,8 @@ const (
 
 // servers of a process.
 type servers struct {
-	front, sink, metrics *server
-	failed               chan error
+	front, sink, metrics, admin *server
+	failed                      chan error
 }
 
 type server struct {
@@ -32,7 +32,7 @@ type server struct {
 
 // listen takes the addresses of p's role and makes what answers there.
 func (s *servers) listen(p *process) (err error) {
-	s.failed = make(chan error, 3)
+	s.failed = make(chan error, 4)
 	if s.metrics, err = listen(p, p.opts.Metrics, p.observability()); err != nil {
 		return err
 	}
@@ -46,6 +46,9 @@ func (s *servers) listen(p *process) (err error) {
 		return err
 	}
 	if s.front, err = listen(p, p.opts.HTTP, g); err != nil {
+		return err
+	}
+	if s.admin, err = listen(p, p.opts.Admin, p.admin()); err != nil {
 		return err
 	}
 	sink := gateway.NewSink(gateway.SinkConfig{Plan: p.plan, Dispatcher: p.dispatcher, Tokens: p.tokens, Logger: p.opts.Logger})
@@ -69,7 +72,7 @@ func listen(p *process, address string, h http.Handler) (*server, error) {
 
 func (s *servers) all() []*server {
 	var all []*server
-	for _, one := range []*server{s.front, s.sink, s.metrics} {
+	for _, one := range []*server{s.front, s.sink, s.metrics, s.admin} {
 		if one != nil {
 			all = append(all, one)
 		}
@@ -94,7 +97,7 @@ func (s *servers) addresses() Addresses {
 		}
 		return one.listener.Addr().String()
 	}
-	return Addresses{HTTP: at(s.front), Sink: at(s.sink), Metrics: at(s.metrics)}
+	return Addresses{HTTP: at(s.front), Sink: at(s.sink), Metrics: at(s.metrics), Admin: at(s.admin)}
 }
 
 // shutdownFront lets the requests of the gateway finish.

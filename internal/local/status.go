@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/weftmesh/weft/internal/adminapi"
+	"github.com/weftmesh/weft/internal/adminserver"
 	"github.com/weftmesh/weft/internal/local/replica"
 	"github.com/weftmesh/weft/mesh"
 	"github.com/weftmesh/weft/mesh/delivery"
@@ -74,7 +75,7 @@ func (e *engine) status(ctx context.Context) adminapi.Status {
 		s.DeadLetters = letters[f.Name]
 		s.Routes = g.routes(f)
 		s.Invocations, s.Errors, s.ColdStarts = fig.Invocations, fig.Errors, fig.ColdStarts
-		s.P50ms, s.P95ms = milliseconds(fig.P50), milliseconds(fig.P95)
+		s.P50ms, s.P95ms = adminserver.Milliseconds(fig.P50), adminserver.Milliseconds(fig.P95)
 		s.PerSecond = fig.PerSecond
 		if s.Replicas == nil {
 			s.Replicas = []adminapi.Replica{}
@@ -97,8 +98,6 @@ func codeOf(f *mesh.Function) string {
 	}
 	return filepath.ToSlash(filepath.Clean(replica.SourceDir("", f)))
 }
-
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // memory is the engine's own proportional set size in megabytes, 0 if the
 // system does not tell.
