@@ -8,14 +8,15 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/weftmesh/weft/api/v1beta1"
 	"github.com/weftmesh/weft/controller/desired"
 )
 
@@ -25,6 +26,12 @@ const FieldManager = "weft"
 // AnnotationApplied is on everything that is applied: a hash of what was
 // desired.
 const AnnotationApplied = "weft.dev/applied"
+
+// versionOfNone is a resourceVersion that no object has. Applied with it, an
+// object is made if there is none of its name; if there is one the API server
+// says conflict and leaves it alone. So that a name is free need not be asked
+// first.
+const versionOfNone = "1"
 
 // conflictError says that an object's name is taken by someone else.
 type conflictError struct{ kind, name, owner string }
@@ -38,54 +45,114 @@ type applier struct {
 	client.Client
 	// direct reads past the cache, which has labelled objects only.
 	direct client.Reader
-	owner  types.UID
+	mesh   *v1beta1.FunctionMesh
+	// replaced is told of an object that had to go to become what is desired.
+	replaced func(kind, name, why string)
 }
 
-// apply makes one object be as desired, and says whether that took a write. The
-// annotation AnnotationApplied tells a desire that has changed, also where it
-// has become less; comparing tells what others have changed.
-func (a *applier) apply(ctx context.Context, want *unstructured.Unstructured) (bool, error) {
-	if err := stamp(want); err != nil {
-		return false, err
-	}
+// apply makes one object be as desired. It gives the object as it is then on
+// the cluster, and says whether that took a write. The annotation
+// AnnotationApplied tells a desire that has changed, also where it has become
+// less; comparing tells what others have changed. complete, if it is not nil,
+// adds to what is desired what depends on the object that is there, or nil.
+func (a *applier) apply(ctx context.Context, want *unstructured.Unstructured, complete func(live *unstructured.Unstructured)) (now *unstructured.Unstructured, wrote bool, err error) {
 	live := &unstructured.Unstructured{}
 	live.SetGroupVersionKind(want.GroupVersionKind())
-	err := a.Get(ctx, client.ObjectKeyFromObject(want), live)
+	err = a.Get(ctx, client.ObjectKeyFromObject(want), live)
 	if apierrors.IsNotFound(err) {
-		err = a.direct.Get(ctx, client.ObjectKeyFromObject(want), live)
-	}
-	switch {
-	case apierrors.IsNotFound(err):
-	case err != nil:
-		return false, fmt.Errorf("read %s %s: %w", want.GetKind(), want.GetName(), err)
-	default:
-		if by := a.takenBy(live); by != "" {
-			return false, &conflictError{want.GetKind(), want.GetName(), by}
+		now, err = a.create(ctx, want, complete)
+		if !apierrors.IsConflict(err) {
+			return now, err == nil, failedTo("make", want, err)
 		}
-		if live.GetDeletionTimestamp() == nil && contains(live.Object, want.Object) {
-			return false, nil
+		if err = a.direct.Get(ctx, client.ObjectKeyFromObject(want), live); apierrors.IsNotFound(err) {
+			return nil, false, fmt.Errorf("%s %s has just gone; it is made at the next attempt", want.GetKind(), want.GetName())
 		}
 	}
-	if err := a.Apply(ctx, client.ApplyConfigurationFromUnstructured(want), client.FieldOwner(FieldManager), client.ForceOwnership); err != nil {
-		return false, fmt.Errorf("apply %s %s: %w", want.GetKind(), want.GetName(), err)
+	if err != nil {
+		return nil, false, failedTo("read", want, err)
 	}
-	return true, nil
+	if by := a.takenBy(live); by != "" {
+		return nil, false, &conflictError{want.GetKind(), want.GetName(), by}
+	}
+	if live.GetDeletionTimestamp() != nil {
+		return live, false, nil // once it has gone we are told, and it is made anew
+	}
+	now, err = finished(want, live, complete)
+	if err != nil {
+		return nil, false, err
+	}
+	if contains(live.Object, now.Object, exact(want)) {
+		return live, false, nil
+	}
+	err = a.Apply(ctx, client.ApplyConfigurationFromUnstructured(now), client.FieldOwner(FieldManager), client.ForceOwnership)
+	if immutable(err) && replaceable[want.GetKind()] {
+		return a.replace(ctx, want, live, complete, err)
+	}
+	return now, err == nil, failedTo("apply", want, err)
 }
 
-// stamp notes on an object what is desired of it.
-func stamp(o *unstructured.Unstructured) error {
-	text, err := json.Marshal(o.Object) // keys are sorted
+// create makes an object that is not there; there is one if the error is a
+// conflict.
+func (a *applier) create(ctx context.Context, want *unstructured.Unstructured, complete func(*unstructured.Unstructured)) (*unstructured.Unstructured, error) {
+	now, err := finished(want, nil, complete)
 	if err != nil {
-		return fmt.Errorf("%s %s: %w", o.GetKind(), o.GetName(), err)
+		return nil, err
+	}
+	now.SetResourceVersion(versionOfNone)
+	return now, a.Apply(ctx, client.ApplyConfigurationFromUnstructured(now), client.FieldOwner(FieldManager), client.ForceOwnership)
+}
+
+// replaceable are kinds that may go and come back where a field of theirs
+// cannot change. Of others, such as a Knative Service with its revisions, too
+// much would go with them.
+var replaceable = map[string]bool{"Deployment": true, "RoleBinding": true, "Service": true, "Secret": true, "ConfigMap": true}
+
+// immutable says whether the API server refused to change a field.
+func immutable(err error) bool {
+	return apierrors.IsInvalid(err) && (strings.Contains(err.Error(), "immutable") || strings.Contains(err.Error(), "cannot change"))
+}
+
+// replace deletes an object of ours and makes it anew.
+func (a *applier) replace(ctx context.Context, want, live *unstructured.Unstructured, complete func(*unstructured.Unstructured), why error) (*unstructured.Unstructured, bool, error) {
+	if err := a.remove(ctx, live); err != nil {
+		return nil, false, err
+	}
+	a.replaced(want.GetKind(), want.GetName(), why.Error())
+	now, err := a.create(ctx, want, complete)
+	return now, err == nil, failedTo("make", want, err)
+}
+
+func (a *applier) remove(ctx context.Context, o *unstructured.Unstructured) error {
+	err := a.Delete(ctx, o, client.PropagationPolicy(metav1.DeletePropagationBackground), client.Preconditions{UID: ptr(o.GetUID())})
+	return failedTo("delete", o, client.IgnoreNotFound(err))
+}
+
+func failedTo(do string, o *unstructured.Unstructured, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s %s %s: %w", do, o.GetKind(), o.GetName(), err)
+}
+
+// finished is what is desired, with what depends on the object that is there and
+// a note of it all.
+func finished(want, live *unstructured.Unstructured, complete func(*unstructured.Unstructured)) (*unstructured.Unstructured, error) {
+	if complete != nil {
+		complete(live)
+	}
+	text, err := json.Marshal(want.Object) // keys are sorted
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", want.GetKind(), want.GetName(), err)
 	}
 	sum := sha256.Sum256(text)
+	o := want.DeepCopy()
 	annotations := maps.Clone(o.GetAnnotations())
 	if annotations == nil {
 		annotations = make(map[string]string, 1)
 	}
 	annotations[AnnotationApplied] = hex.EncodeToString(sum[:8])
 	o.SetAnnotations(annotations)
-	return nil
+	return o, nil
 }
 
 // takenBy names who has an object that is not this mesh's; "" if it is.
@@ -93,109 +160,25 @@ func (a *applier) takenBy(o *unstructured.Unstructured) string {
 	switch ref := metav1.GetControllerOf(o); {
 	case ref == nil:
 		return "nobody that Weft knows"
-	case ref.UID != a.owner:
+	case ref.UID == a.mesh.UID:
+		return ""
+	case ref.Kind == v1beta1.Kind && ref.Name == a.mesh.Name:
+		return "an earlier mesh of this name, which is being cleared away"
+	default:
 		return ref.Kind + " " + ref.Name
 	}
-	return ""
-}
-
-// contains says whether live has everything that want has. Maps may have more,
-// which others or defaults have set; so may lists whose elements have names, as
-// server-side apply merges these.
-func contains(live, want any) bool {
-	switch want := want.(type) {
-	case map[string]any:
-		live, ok := live.(map[string]any)
-		if !ok {
-			return len(want) == 0 && live == nil
-		}
-		for key, w := range want {
-			l, ok := live[key]
-			if !ok || !contains(l, w) {
-				return false
-			}
-		}
-		return true
-	case []any:
-		live, ok := live.([]any)
-		if !ok || len(live) < len(want) {
-			return false
-		}
-		if named(want) {
-			return containsNamed(live, want)
-		}
-		if len(live) != len(want) {
-			return false
-		}
-		for i := range want {
-			if !contains(live[i], want[i]) {
-				return false
-			}
-		}
-		return true
-	default:
-		return equal(live, want)
-	}
-}
-
-// equal compares scalars; numbers by value, as one side may have been decoded
-// from JSON and the other not.
-func equal(a, b any) bool {
-	x, xok := number(a)
-	y, yok := number(b)
-	if xok && yok {
-		return x == y
-	}
-	return a == b
-}
-
-func number(v any) (float64, bool) {
-	switch n := v.(type) {
-	case int64:
-		return float64(n), true
-	case int32:
-		return float64(n), true
-	case int:
-		return float64(n), true
-	case float64:
-		return n, true
-	}
-	return 0, false
-}
-
-func named(list []any) bool {
-	for _, e := range list {
-		m, ok := e.(map[string]any)
-		if _, has := m["name"]; !ok || !has {
-			return false
-		}
-	}
-	return len(list) > 0
-}
-
-func containsNamed(live, want []any) bool {
-	byName := make(map[any]any, len(live))
-	for _, e := range live {
-		if m, ok := e.(map[string]any); ok {
-			byName[m["name"]] = m
-		}
-	}
-	for _, w := range want {
-		l, ok := byName[w.(map[string]any)["name"]]
-		if !ok || !contains(l, w) {
-			return false
-		}
-	}
-	return true
 }
 
 // prune deletes what the mesh has and should not have any more.
-func (a *applier) prune(ctx context.Context, have []kind, namespace, mesh string, wanted map[string]bool) error {
+func (a *applier) prune(ctx context.Context, have []kind, wanted map[string]bool) error {
 	var errs []error
 	for _, k := range have {
+		if k.readOnly {
+			continue
+		}
 		list := k.list()
-		err := a.List(ctx, list, client.InNamespace(namespace), client.MatchingLabelsSelector{
-			Selector: labels.SelectorFromSet(labels.Set{desired.LabelMesh: mesh}),
+		err := a.List(ctx, list, client.InNamespace(a.mesh.Namespace), client.UnsafeDisableDeepCopy, client.MatchingLabelsSelector{
+			Selector: labels.SelectorFromSet(labels.Set{desired.LabelMesh: a.mesh.Name}),
 		})
 		if err != nil {
 			errs = append(errs, fmt.Errorf("list %s: %w", k.Kind, err))
@@ -206,10 +189,7 @@ func (a *applier) prune(ctx context.Context, have []kind, namespace, mesh string
 			if wanted[key(o)] || a.takenBy(o) != "" || o.GetDeletionTimestamp() != nil {
 				continue
 			}
-			err := a.Delete(ctx, o, client.PropagationPolicy(metav1.DeletePropagationBackground), client.Preconditions{UID: ptr(o.GetUID())})
-			if client.IgnoreNotFound(err) != nil {
-				errs = append(errs, fmt.Errorf("delete %s %s: %w", o.GetKind(), o.GetName(), err))
-			}
+			errs = append(errs, a.remove(ctx, o.DeepCopy()))
 		}
 	}
 	return errors.Join(errs...)

@@ -15,11 +15,11 @@ import (
 // components returns the Dapr components of the namespace that are no
 // mesh's own, as it would declare them inline, and notes their names in others.
 func (r *run) components(ctx context.Context, others map[string]bool) ([]v1beta1.Component, error) {
-	if !summary(r.have).Dapr {
+	if !has(r.have, kindComponent) {
 		return nil, nil
 	}
 	list := kindComponent.list()
-	if err := r.client.List(ctx, list, client.InNamespace(r.mesh.Namespace)); err != nil {
+	if err := r.client.List(ctx, list, client.InNamespace(r.mesh.Namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list Components: %w", err)
 	}
 	var beside []v1beta1.Component

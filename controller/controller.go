@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
@@ -16,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -33,6 +35,13 @@ import (
 	"github.com/weftmesh/weft/controller/scheme"
 )
 
+const (
+	// retryFirst and retryLast are the first and the longest pause after a
+	// failure; pauses double in between.
+	retryFirst = 200 * time.Millisecond
+	retryLast  = time.Minute
+)
+
 // Options of New.
 type Options struct {
 	// Settings of the installation; Has is found out.
@@ -45,6 +54,9 @@ type Options struct {
 	Concurrent int
 	// Logger; slog.Default() if nil.
 	Logger *slog.Logger
+
+	// conflicts is retryConflicts if zero.
+	conflicts time.Duration
 }
 
 // New returns a manager whose Start does the controller's work until its
@@ -56,22 +68,32 @@ func New(cfg *rest.Config, o Options) (manager.Manager, error) {
 	if o.Concurrent <= 0 {
 		o.Concurrent = 4
 	}
-	ours, err := labels.NewRequirement(desired.LabelMesh, selection.Exists, nil)
+	if o.conflicts == 0 {
+		o.conflicts = retryConflicts
+	}
+	labelled, err := labels.NewRequirement(desired.LabelMesh, selection.Exists, nil)
 	if err != nil {
 		return nil, err
 	}
-	byObject := make(map[client.Object]cache.ByObject, len(kinds))
+	ours := labels.NewSelector().Add(*labelled)
+	byObject := make(map[client.Object]cache.ByObject, len(kinds)+2)
 	for _, k := range kinds {
-		if !k.others {
-			byObject[k.object()] = cache.ByObject{Label: labels.NewSelector().Add(*ours)}
+		if k.others {
+			byObject[k.object()] = cache.ByObject{Transform: slim}
+		} else {
+			byObject[k.object()] = cache.ByObject{Label: ours, Transform: slim}
 		}
 	}
-	byObject[&corev1.Pod{}] = cache.ByObject{Label: labels.NewSelector().Add(*ours)}
+	byObject[kindRevision.object()] = cache.ByObject{Label: ours, Transform: statusAlone}
+	byObject[&corev1.Pod{}] = cache.ByObject{Label: ours, Transform: slimPod}
+	crd := &metav1.PartialObjectMetadata{}
+	crd.SetGroupVersionKind(kindCRD)
+	byObject[crd] = cache.ByObject{Transform: nameAlone}
 	log := logr.FromSlogHandler(o.Logger.Handler())
 	mgr, err := ctrl.NewManager(cfg, manager.Options{
 		Scheme:                        scheme.New(),
 		Logger:                        log,
-		Cache:                         cache.Options{ByObject: byObject},
+		Cache:                         cache.Options{ByObject: byObject, DefaultTransform: slim, ReaderFailOnMissingInformer: true},
 		Client:                        client.Options{Cache: &client.CacheOptions{Unstructured: true}},
 		Metrics:                       metricsserver.Options{BindAddress: "0"}, // ours has more to tell
 		HealthProbeBindAddress:        o.Health,
@@ -86,32 +108,48 @@ func New(cfg *rest.Config, o Options) (manager.Manager, error) {
 	}
 	r := &Reconciler{
 		client: mgr.GetClient(), direct: mgr.GetAPIReader(), recorder: mgr.GetEventRecorder("weft-controller"),
-		installed: &installed{watched: make(map[schema.GroupVersionKind]bool)},
-		settings:  o.Settings, log: o.Logger,
+		installed: &installed{watched: make(map[schema.GroupVersionKind]bool), mapper: mgr.GetRESTMapper()},
+		knative:   &knative{reader: mgr.GetAPIReader()},
+		settings:  o.Settings, log: o.Logger, conflicts: o.conflicts,
 	}
 	c, err := controller.New("functionmesh", mgr, controller.Options{
-		Reconciler:         r,
-		SkipNameValidation: ptr(true), // it keeps a process to one manager
+		Reconciler:            r,
+		RateLimiter:           workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](retryFirst, retryLast),
+		ReconciliationTimeout: timeLimit,
+		SkipNameValidation:    ptr(true), // it keeps a process to one manager
 	})
 	if err != nil {
 		return nil, err
 	}
-	r.installed.watch = func(k kind) error {
-		if k.others {
-			return c.Watch(source.Kind(mgr.GetCache(), client.Object(k.object()), handler.EnqueueRequestsFromMapFunc(r.concerned)))
+	r.installed.watch = func(ctx context.Context, k kind) error {
+		// At once: who reads a kind that nobody watches is refused.
+		if _, err := mgr.GetCache().GetInformer(ctx, k.object(), cache.BlockUntilSynced(false)); err != nil {
+			return err
 		}
-		return c.Watch(source.Kind(mgr.GetCache(), client.Object(k.object()), handler.EnqueueRequestsFromMapFunc(owner)))
+		requests := owner
+		switch {
+		case k.others:
+			requests = r.concerned
+		case k.readOnly:
+			requests = labelledBy
+		}
+		return c.Watch(source.Kind(mgr.GetCache(), client.Object(k.object()), handler.EnqueueRequestsFromMapFunc(requests)))
 	}
-	crd := &metav1.PartialObjectMetadata{}
-	crd.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
+	r.installed.forget = func(ctx context.Context, k kind) error { return mgr.GetCache().RemoveInformer(ctx, k.object()) }
 	err = errors.Join(
 		c.Watch(source.Kind(mgr.GetCache(), client.Object(&v1beta1.FunctionMesh{}), &handler.EnqueueRequestForObject{})),
+		c.Watch(source.Kind(mgr.GetCache(), client.Object(&corev1.Pod{}), handler.EnqueueRequestsFromMapFunc(labelledBy), getsStuck)),
 		c.Watch(source.Kind(mgr.GetCache(), client.Object(crd), handler.EnqueueRequestsFromMapFunc(r.kindAppeared))),
 		mgr.Add(&metricsServer{address: o.Metrics, gatherer: newFederation(mgr.GetClient(), o.Logger), log: o.Logger}),
 		mgr.AddHealthzCheck("ping", healthz.Ping),
 		mgr.AddReadyzCheck("ping", healthz.Ping),
 	)
 	return mgr, err
+}
+
+// labelledBy is the mesh whose label an object has.
+func labelledBy(_ context.Context, o client.Object) []reconcile.Request {
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetLabels()[desired.LabelMesh]}}}
 }
 
 // owner is the mesh that controls an object.
@@ -150,7 +188,7 @@ func (r *Reconciler) kindAppeared(ctx context.Context, o client.Object) []reconc
 
 func (r *Reconciler) meshes(ctx context.Context, opts ...client.ListOption) []reconcile.Request {
 	list := &v1beta1.FunctionMeshList{}
-	if err := r.client.List(ctx, list, opts...); err != nil {
+	if err := r.client.List(ctx, list, append(opts, client.UnsafeDisableDeepCopy)...); err != nil {
 		r.log.Error("list FunctionMeshes", "error", err.Error())
 		return nil
 	}

@@ -2,9 +2,11 @@ package controller
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -13,13 +15,15 @@ import (
 	"github.com/weftmesh/weft/controller/desired"
 )
 
-// kind of object that a mesh may consist of.
+// kind of object that a mesh consists of, or brings about.
 type kind struct {
 	schema.GroupVersionKind
 	// crd defines it; "" for Kubernetes' own.
 	crd string
 	// others' objects of the kind count too: not only labelled ones are watched.
 	others bool
+	// readOnly kinds are looked at for the status alone: others make them.
+	readOnly bool
 }
 
 func core(k string) kind {
@@ -32,14 +36,19 @@ func of(group, version, k string) kind {
 
 func (k kind) by(crd string) kind { k.crd = crd; return k }
 
+func (k kind) andOthers() kind { k.others = true; return k }
+
+func (k kind) toRead() kind { k.readOnly = true; return k }
+
 var (
 	kindKnativeService = of("serving.knative.dev", "v1", "Service").by("services.serving.knative.dev")
-	kindScaledObject   = kind{schema.GroupVersionKind{Group: "keda.sh", Version: "v1alpha1", Kind: "ScaledObject"}, "scaledobjects.keda.sh", true}
-	kindComponent      = kind{schema.GroupVersionKind{Group: "dapr.io", Version: "v1alpha1", Kind: "Component"}, "components.dapr.io", true}
+	kindRevision       = of("serving.knative.dev", "v1", "Revision").by("revisions.serving.knative.dev").toRead()
+	kindScaledObject   = of("keda.sh", "v1alpha1", "ScaledObject").by("scaledobjects.keda.sh").andOthers()
+	kindComponent      = of("dapr.io", "v1alpha1", "Component").by("components.dapr.io").andOthers()
 	kindDeployment     = of("apps", "v1", "Deployment")
 )
 
-// kinds of all objects that package desired makes.
+// kinds of all objects that package desired makes, and of those that it reads.
 var kinds = []kind{
 	core("ServiceAccount"), core("Secret"), core("ConfigMap"), core("Service"),
 	of("rbac.authorization.k8s.io", "v1", "Role"), of("rbac.authorization.k8s.io", "v1", "RoleBinding"),
@@ -47,7 +56,7 @@ var kinds = []kind{
 	kindDeployment,
 	kindKnativeService,
 	of("serving.knative.dev", "v1", "Configuration").by("configurations.serving.knative.dev"),
-	of("serving.knative.dev", "v1", "Route").by("routes.serving.knative.dev"),
+	kindRevision,
 	kindScaledObject,
 	of("keda.sh", "v1alpha1", "TriggerAuthentication").by("triggerauthentications.keda.sh"),
 	kindComponent,
@@ -66,20 +75,26 @@ func (k kind) list() *unstructured.UnstructuredList {
 	return l
 }
 
+// kindCRD is that of definitions, of which the names alone are of interest.
+var kindCRD = schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"}
+
 // installed knows which custom resource definitions there are, and watches the
 // kinds of those that appear.
 type installed struct {
 	mu      sync.Mutex
 	watched map[schema.GroupVersionKind]bool
-	// watch begins to watch a kind.
-	watch func(kind) error
+	// watch begins to watch a kind, and forget ends it.
+	watch, forget func(context.Context, kind) error
+	// mapper tells when the API server serves a kind, a moment after its
+	// definition is there.
+	mapper meta.RESTMapper
 }
 
-// crds reads which definitions are established, by name.
+// crds reads which definitions there are, by name.
 func crds(ctx context.Context, c client.Reader) (map[string]bool, error) {
 	list := &metav1.PartialObjectMetadataList{}
-	list.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinitionList"})
-	if err := c.List(ctx, list); err != nil {
+	list.SetGroupVersionKind(kindCRD.GroupVersion().WithKind(kindCRD.Kind + "List"))
+	if err := c.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, err
 	}
 	names := make(map[string]bool, len(list.Items))
@@ -91,34 +106,58 @@ func crds(ctx context.Context, c client.Reader) (map[string]bool, error) {
 	return names, nil
 }
 
-// known returns the kinds that the cluster has, all of them watched.
-func (in *installed) known(ctx context.Context, c client.Reader) ([]kind, error) {
+// known returns the kinds that the cluster has, all of them watched. soon says
+// that one more is about to be served.
+func (in *installed) known(ctx context.Context, c client.Reader) (have []kind, soon bool, err error) {
 	names, err := crds(ctx, c)
 	if err != nil {
-		return nil, err
+		return nil, false, fmt.Errorf("list CustomResourceDefinitions: %w", err)
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	var have []kind
 	for _, k := range kinds {
-		if k.crd != "" && !names[k.crd] {
-			continue
-		}
-		if !in.watched[k.GroupVersionKind] {
-			if err := in.watch(k); err != nil {
-				return nil, err
+		there, watched := k.crd == "" || names[k.crd], in.watched[k.GroupVersionKind]
+		if there && !watched {
+			_, err := in.mapper.RESTMapping(k.GroupKind(), k.Version)
+			if meta.IsNoMatchError(err) {
+				soon = true
+				continue
 			}
-			in.watched[k.GroupVersionKind] = true
+			if err == nil {
+				err = in.watch(ctx, k)
+			}
+			if err != nil {
+				return nil, false, fmt.Errorf("watch %s: %w", k.Kind, err)
+			}
 		}
-		have = append(have, k)
+		if !there && watched { // a watch of what is no more would find it late when it is back
+			if err := in.forget(ctx, k); err != nil {
+				return nil, false, fmt.Errorf("end watching %s: %w", k.Kind, err)
+			}
+		}
+		in.watched[k.GroupVersionKind] = there
+		if there {
+			have = append(have, k)
+		}
 	}
-	return have, nil
+	return have, soon, nil
 }
 
-// summary is what package desired wants to know.
+// has says whether a kind is among those that the cluster has.
+func has(have []kind, want kind) bool {
+	return slices.ContainsFunc(have, func(k kind) bool { return k.GroupVersionKind == want.GroupVersionKind })
+}
+
+// summary is what package desired wants to know. All kinds of a project count,
+// as each needs them all.
 func summary(have []kind) desired.Installed {
-	has := func(want kind) bool {
-		return slices.ContainsFunc(have, func(k kind) bool { return k.GroupVersionKind == want.GroupVersionKind })
+	all := func(group string) bool {
+		for _, k := range kinds {
+			if k.Group == group && !has(have, k) {
+				return false
+			}
+		}
+		return true
 	}
-	return desired.Installed{Knative: has(kindKnativeService), KEDA: has(kindScaledObject), Dapr: has(kindComponent)}
+	return desired.Installed{Knative: all(kindKnativeService.Group), KEDA: all(kindScaledObject.Group), Dapr: all(kindComponent.Group)}
 }

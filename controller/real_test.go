@@ -3,18 +3,21 @@ package controller
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -26,61 +29,143 @@ import (
 	"github.com/weftmesh/weft/controller/scheme"
 )
 
-// api is a real API server with etcd and the garbage collector, and the
-// definitions of Knative, KEDA and Dapr, but none of their controllers: nothing
-// runs, and nobody but the test changes anything.
-type api struct {
-	t   *testing.T
-	cfg *rest.Config
-	client.Client
-	env *envtest.Environment
+// server is a real API server with etcd, and none of Kubernetes' controllers:
+// nothing runs, and nobody but a test changes anything. All tests of this
+// package share it, each in a namespace of its own.
+var server struct {
+	once sync.Once
+	env  *envtest.Environment
+	cfg  *rest.Config
+	// audit is the file in which the API server writes down each request.
+	audit string
+	err   error
 }
 
-// kubeDir is the directory of kube-apiserver, etcd and kubectl.
-func kubeDir(t *testing.T) string {
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if server.env != nil {
+		if err := server.env.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, "stop the API server:", err)
+			code = 1
+		}
+		_ = os.RemoveAll(filepath.Dir(server.audit))
+	}
+	os.Exit(code)
+}
+
+// kubeDir is the directory of kube-apiserver, etcd and kubectl, or "" if none is
+// named.
+func kubeDir() string { return os.Getenv("WEFT_TEST_KUBE") }
+
+const auditPolicy = `{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"], "rules": [{"level": "Metadata"}]}`
+
+func startServer() error {
+	dir, err := os.MkdirTemp("", "weft-api")
+	if err != nil {
+		return err
+	}
+	policy := filepath.Join(dir, "policy.yaml")
+	server.audit = filepath.Join(dir, "audit.log")
+	if err := os.WriteFile(policy, []byte(auditPolicy), 0o600); err != nil {
+		return err
+	}
+	env := &envtest.Environment{
+		BinaryAssetsDirectory: kubeDir(), Scheme: scheme.New(),
+		ControlPlaneStartTimeout: 2 * time.Minute, ControlPlaneStopTimeout: time.Minute,
+	}
+	args := env.ControlPlane.GetAPIServer().Configure()
+	args.Set("audit-policy-file", policy)
+	args.Set("audit-log-path", server.audit)
+	args.Set("enable-admission-plugins", "OwnerReferencesPermissionEnforcement")
+	if server.cfg, err = env.Start(); err != nil {
+		return errors.Join(err, env.Stop())
+	}
+	server.env = env
+	server.cfg.QPS = -1
+	return nil
+}
+
+// api is the API server as one test sees it.
+type api struct {
+	t *testing.T
+	client.Client
+	// ns is the test's namespace.
+	ns string
+}
+
+var projects = []string{"knative", "keda", "dapr"}
+
+// connect gives the API server, with the definitions of Weft and of others.
+func connect(t *testing.T) *api {
 	t.Helper()
-	dir := os.Getenv("WEFT_TEST_KUBE")
-	if dir == "" {
+	if kubeDir() == "" {
 		if os.Getenv("WEFT_REAL") == "1" {
 			t.Fatal("WEFT_TEST_KUBE names no directory with kube-apiserver and etcd: run hack/test-real.sh")
 		}
 		t.Skip("needs an API server: make test-real builds one")
 	}
-	return dir
-}
-
-// crdsOf others that a test's cluster has.
-var crdsOf = []string{"knative", "keda", "dapr"}
-
-func startAPI(t *testing.T, crds ...string) *api {
-	t.Helper()
-	dir := kubeDir(t)
-	paths := []string{filepath.Join("..", "manifests", "crd")}
-	for _, name := range crds {
-		paths = append(paths, filepath.Join(dir, "crds", name))
+	server.once.Do(func() { server.err = startServer() })
+	if server.err != nil {
+		t.Fatalf("start the API server: %v", server.err)
 	}
-	env := &envtest.Environment{BinaryAssetsDirectory: dir, CRDDirectoryPaths: paths, ErrorIfCRDPathMissing: true, Scheme: scheme.New()}
-	cfg, err := env.Start()
-	if err != nil {
-		t.Fatalf("start the API server: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := env.Stop(); err != nil {
-			t.Errorf("stop the API server: %v", err)
-		}
-	})
-	cfg.QPS, cfg.Burst = 1000, 1000
-	c, err := client.New(cfg, client.Options{Scheme: scheme.New()})
+	c, err := client.New(server.cfg, client.Options{Scheme: scheme.New()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &api{t: t, cfg: cfg, Client: c, env: env}
+	a := &api{t: t, Client: c, ns: strings.ToLower(regexp.MustCompile(`[^A-Za-z0-9]+`).ReplaceAllString(t.Name(), "-"))}
+	a.install(filepath.Join("..", "manifests", "crd"))
+	for _, name := range projects {
+		a.install(filepath.Join(kubeDir(), "crds", name))
+	}
+	for _, name := range []string{"weft-system", a.ns} {
+		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		if err := client.IgnoreAlreadyExists(c.Create(t.Context(), ns)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(filepath.Join("..", "manifests", "base", "rbac.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.apply("weft-system", string(text))
+	return a
 }
 
-// collectGarbage runs Kubernetes' own garbage collector.
+// install has the API server know the definitions in a directory, or file.
+func (a *api) install(path string) {
+	a.t.Helper()
+	if _, err := envtest.InstallCRDs(server.cfg, envtest.CRDInstallOptions{Paths: []string{path}, ErrorIfPathMissing: true}); err != nil {
+		a.t.Fatal(err)
+	}
+}
+
+// apply makes the objects of a YAML text, or changes them, as an administrator.
+func (a *api) apply(namespace, text string) {
+	a.t.Helper()
+	for _, u := range a.parse(namespace, text) {
+		err := a.Apply(a.t.Context(), client.ApplyConfigurationFromUnstructured(u), client.FieldOwner("test"), client.ForceOwnership)
+		if err != nil {
+			a.t.Fatalf("apply %s %s: %v", u.GetKind(), u.GetName(), err)
+		}
+	}
+}
+
+// collectGarbage runs Kubernetes' own garbage collector for the rest of the
+// test.
 func (a *api) collectGarbage() {
 	a.t.Helper()
-	user, err := a.env.AddUser(envtest.User{Name: "gc", Groups: []string{"system:masters"}}, nil)
+	cmd := exec.Command(filepath.Join(kubeDir(), "kube-controller-manager"),
+		"--kubeconfig="+a.kubeconfig("gc", ""), "--controllers=garbage-collector-controller", "--leader-elect=false", "--secure-port=0", "--v=0")
+	if err := cmd.Start(); err != nil {
+		a.t.Fatal(err)
+	}
+	a.t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+}
+
+// kubeconfig of an administrator, who acts as someone unless that is "".
+func (a *api) kubeconfig(name, as string) string {
+	a.t.Helper()
+	user, err := server.env.AddUser(envtest.User{Name: name, Groups: []string{"system:masters"}}, nil)
 	if err != nil {
 		a.t.Fatal(err)
 	}
@@ -88,16 +173,14 @@ func (a *api) collectGarbage() {
 	if err != nil {
 		a.t.Fatal(err)
 	}
+	if as != "" {
+		config = bytes.ReplaceAll(config, []byte("  user:\n"), []byte("  user:\n    as: "+as+"\n"))
+	}
 	file := filepath.Join(a.t.TempDir(), "kubeconfig")
 	if err := os.WriteFile(file, config, 0o600); err != nil {
 		a.t.Fatal(err)
 	}
-	cmd := exec.Command(filepath.Join(kubeDir(a.t), "kube-controller-manager"),
-		"--kubeconfig="+file, "--controllers=garbage-collector-controller", "--leader-elect=false", "--secure-port=0", "--v=0")
-	if err := cmd.Start(); err != nil {
-		a.t.Fatal(err)
-	}
-	a.t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	return file
 }
 
 // settings of the controllers that tests run.
@@ -108,10 +191,23 @@ var settings = desired.Settings{
 		Metadata: []v1beta1.ComponentMetadata{{Name: "natsURL", Value: "nats://nats.nats:4222"}}},
 }
 
+// account is the controller's. It may do what manifests/base/rbac.yaml says, and
+// all tests run the controller as it.
+const account = "system:serviceaccount:weft-system:weft-controller"
+
 // run runs a controller until the function that it returns is called.
-func (a *api) run() (stop func()) {
+func (a *api) run(edit ...func(*Options)) (stop func()) {
 	a.t.Helper()
-	mgr, err := New(a.cfg, Options{Settings: settings, Metrics: "127.0.0.1:0", Health: "0", Logger: slog.New(slog.NewTextHandler(testWriter{a.t}, nil))})
+	cfg := rest.CopyConfig(server.cfg)
+	cfg.Impersonate = rest.ImpersonationConfig{UserName: account, Groups: []string{"system:serviceaccounts", "system:authenticated"}}
+	o := Options{
+		Settings: settings, Metrics: "127.0.0.1:0", Health: "0", conflicts: 300 * time.Millisecond,
+		Logger: slog.New(slog.NewTextHandler(testWriter{a.t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	}
+	for _, f := range edit {
+		f(&o)
+	}
+	mgr, err := New(cfg, o)
 	if err != nil {
 		a.t.Fatal(err)
 	}
@@ -135,26 +231,39 @@ func (w testWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// create makes the objects of a YAML text.
+// create makes the objects of a YAML text in the test's namespace.
 func (a *api) create(text string) {
 	a.t.Helper()
-	for _, doc := range strings.Split(text, "\n---\n") {
-		if err := a.Create(a.t.Context(), a.parse(doc)); err != nil {
-			a.t.Fatalf("create: %v\n%s", err, doc)
+	for _, u := range a.parse(a.ns, text) {
+		if err := a.Create(a.t.Context(), u); err != nil {
+			a.t.Fatalf("create %s %s: %v", u.GetKind(), u.GetName(), err)
 		}
 	}
 }
 
-func (a *api) parse(doc string) *unstructured.Unstructured {
+// delete removes an object of the test's namespace.
+func (a *api) delete(k kind, name string) {
 	a.t.Helper()
-	u := &unstructured.Unstructured{}
-	if err := yaml.Unmarshal([]byte(doc), &u.Object); err != nil {
-		a.t.Fatalf("%v\n%s", err, doc)
+	if err := a.Delete(a.t.Context(), a.get(k, name)); err != nil {
+		a.t.Fatal(err)
 	}
-	if u.GetNamespace() == "" {
-		u.SetNamespace("default")
+}
+
+func (a *api) parse(namespace, text string) []*unstructured.Unstructured {
+	a.t.Helper()
+	var all []*unstructured.Unstructured
+	for _, doc := range regexp.MustCompile(`(?m)^---.*$`).Split(text, -1) {
+		u := &unstructured.Unstructured{}
+		if err := yaml.Unmarshal([]byte(doc), &u.Object); err != nil {
+			a.t.Fatalf("%v\n%s", err, doc)
+		}
+		if len(u.Object) == 0 {
+			continue
+		}
+		u.SetNamespace(namespace)
+		all = append(all, u)
 	}
-	return u
+	return all
 }
 
 // eventually waits until something holds that others bring about.
@@ -170,11 +279,24 @@ func (a *api) eventually(what string, holds func() (bool, string)) {
 	a.t.Fatalf("it never came about that %s; at last: %s", what, seen)
 }
 
+// says waits until a condition of a mesh begins with a text, and gives it all; ""
+// waits until there is no such condition.
+func (a *api) says(mesh, condition, begin string) string {
+	a.t.Helper()
+	text := ""
+	a.eventually(mesh+" says "+condition+": "+begin, func() (bool, string) {
+		fm := a.mesh(mesh)
+		text = conditionOf(fm, condition)
+		return fm.Status.ObservedGeneration == fm.Generation && strings.HasPrefix(text, begin) && (begin != "" || text == ""), text
+	})
+	return text
+}
+
 // names of a mesh's objects of a kind.
 func (a *api) names(k kind, mesh string) []string {
 	a.t.Helper()
 	list := k.list()
-	if err := a.List(a.t.Context(), list, client.InNamespace("default"), client.MatchingLabels{desired.LabelMesh: mesh}); err != nil {
+	if err := a.List(a.t.Context(), list, client.InNamespace(a.ns), client.MatchingLabels{desired.LabelMesh: mesh}); err != nil {
 		a.t.Fatal(err)
 	}
 	var names []string
@@ -187,21 +309,44 @@ func (a *api) names(k kind, mesh string) []string {
 func (a *api) mesh(name string) *v1beta1.FunctionMesh {
 	a.t.Helper()
 	fm := &v1beta1.FunctionMesh{}
-	if err := a.Get(a.t.Context(), client.ObjectKey{Namespace: "default", Name: name}, fm); err != nil {
+	if err := a.Get(a.t.Context(), client.ObjectKey{Namespace: a.ns, Name: name}, fm); err != nil {
 		a.t.Fatal(err)
 	}
 	return fm
 }
 
-// condition of a mesh, as "True Reason: message"; "" if it has none.
-func (a *api) condition(mesh, kind string) string {
-	a.t.Helper()
-	for _, c := range a.mesh(mesh).Status.Conditions {
+// conditionOf a mesh, as "True Reason: message"; "" if it has none.
+func conditionOf(fm *v1beta1.FunctionMesh, kind string) string {
+	for _, c := range fm.Status.Conditions {
 		if c.Type == kind {
 			return fmt.Sprintf("%s %s: %s", c.Status, c.Reason, c.Message)
 		}
 	}
 	return ""
+}
+
+// events that were told of a mesh, as "Type Reason"; one that came again counts
+// as often as it came.
+func (a *api) events(mesh string) []string {
+	a.t.Helper()
+	list := &eventsv1.EventList{}
+	if err := a.List(a.t.Context(), list, client.InNamespace(a.ns)); err != nil {
+		a.t.Fatal(err)
+	}
+	var all []string
+	for _, e := range list.Items {
+		if e.Regarding.Name != mesh {
+			continue
+		}
+		times := 1
+		if e.Series != nil {
+			times = int(e.Series.Count)
+		}
+		for range times {
+			all = append(all, e.Type+" "+e.Reason)
+		}
+	}
+	return all
 }
 
 const shop = `
@@ -224,19 +369,24 @@ spec:
 // generation.
 func (a *api) applied(mesh string) {
 	a.t.Helper()
-	a.eventually(mesh+" is applied", func() (bool, string) {
-		fm := a.mesh(mesh)
-		return fm.Status.ObservedGeneration == fm.Generation && strings.HasPrefix(a.condition(mesh, ConditionApplied), "True"), a.condition(mesh, ConditionApplied)
-	})
+	a.says(mesh, ConditionApplied, "True")
 }
 
 func (a *api) get(k kind, name string) *unstructured.Unstructured {
 	a.t.Helper()
 	u := k.object()
-	if err := a.Get(a.t.Context(), client.ObjectKey{Namespace: "default", Name: name}, u); err != nil {
+	if err := a.Get(a.t.Context(), client.ObjectKey{Namespace: a.ns, Name: name}, u); err != nil {
 		a.t.Fatal(err)
 	}
 	return u
+}
+
+// merge changes an object as anyone might.
+func (a *api) merge(o client.Object, patch string) {
+	a.t.Helper()
+	if err := a.Patch(a.t.Context(), o, client.RawPatch("application/merge-patch+json", []byte(patch))); err != nil {
+		a.t.Fatal(err)
+	}
 }
 
 // change edits a mesh.
@@ -250,127 +400,13 @@ func (a *api) change(name string, edit func(*v1beta1.FunctionMesh)) {
 	}
 }
 
-// A mesh gets its objects, keeps them against drift, is updated in place, and
-// what it no longer has goes.
-func TestRealMesh(t *testing.T) {
-	a := startAPI(t, crdsOf...)
-	stop := a.run()
-	a.create(shop)
-	a.applied("shop")
-	for k, want := range map[*kind]string{
-		&kindDeployment: "[shop shop-front shop-notify-user]", &kindKnativeService: "[shop-ingest-order shop-validate-inventory]",
-		&kindScaledObject: "[shop shop-notify-user]", &kindComponent: "[order-state]",
-	} {
-		if got := fmt.Sprint(a.names(*k, "shop")); got != want {
-			t.Errorf("%s: got %s, want %s", k.Kind, got, want)
-		}
-	}
-	if got := a.condition("shop", ConditionReady); !strings.HasPrefix(got, "False FunctionsNotReady: 0/3") {
-		t.Errorf("Ready is %s", got)
-	}
-	tokens := a.get(core("Secret"), "shop-tokens")
-	data, _, _ := unstructured.NestedStringMap(tokens.Object, "data")
-	if len(data) != 3 || len(data["ingest-order"]) < 40 || data["ingest-order"] == data["notify-user"] {
-		t.Errorf("tokens: %d of them", len(data))
-	}
-
-	t.Run("drift is mended", func(t *testing.T) {
-		d := a.get(kindDeployment, "shop-front")
-		patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"template":{"spec":{"serviceAccountName":"someone"}}}}`))
-		if err := a.Patch(t.Context(), d, patch); err != nil {
-			t.Fatal(err)
-		}
-		a.eventually("the front has its account again", func() (bool, string) {
-			got, _, _ := unstructured.NestedString(a.get(kindDeployment, "shop-front").Object, "spec", "template", "spec", "serviceAccountName")
-			return got == "shop-front", got
-		})
-		if err := a.Delete(t.Context(), a.get(kindKnativeService, "shop-ingest-order")); err != nil {
-			t.Fatal(err)
-		}
-		a.eventually("the Knative Service is there again", func() (bool, string) {
-			return slices.Contains(a.names(kindKnativeService, "shop"), "shop-ingest-order"), "not"
-		})
-	})
-
-	t.Run("what scales keeps its number", func(t *testing.T) {
-		d := a.get(kindDeployment, "shop")
-		if err := a.Patch(t.Context(), d, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"replicas":7}}`))); err != nil {
-			t.Fatal(err)
-		}
-		a.change("shop", func(fm *v1beta1.FunctionMesh) { fm.Spec.Functions[0].Image = "example.com/ingest:v2" })
-		a.applied("shop")
-		if n, _, _ := unstructured.NestedInt64(a.get(kindDeployment, "shop").Object, "spec", "replicas"); n != 7 {
-			t.Errorf("the Deployment has %d replicas", n)
-		}
-	})
-
-	t.Run("an update is in place, and takes away", func(t *testing.T) {
-		before := a.get(kindDeployment, "shop-notify-user").GetUID()
-		a.change("shop", func(fm *v1beta1.FunctionMesh) { fm.Spec.Functions[2].Env = fm.Spec.Functions[2].Env[:1] })
-		a.applied("shop")
-		d := a.get(kindDeployment, "shop-notify-user")
-		text, _ := yaml.Marshal(d.Object["spec"])
-		if d.GetUID() != before || strings.Contains(string(text), "name: B\n") || !strings.Contains(string(text), "name: A\n") {
-			t.Errorf("replaced: %v; its environment:\n%s", d.GetUID() != before, text)
-		}
-		a.change("shop", func(fm *v1beta1.FunctionMesh) {
-			fm.Spec.Functions, fm.Spec.Connections = fm.Spec.Functions[:2], fm.Spec.Connections[:1]
-		})
-		a.applied("shop")
-		a.eventually("nothing of notifyUser is left", func() (bool, string) {
-			left := append(a.names(kindDeployment, "shop"), a.names(kindScaledObject, "shop")...)
-			left = append(left, a.names(core("ServiceAccount"), "shop")...)
-			return !slices.Contains(left, "shop-notify-user"), fmt.Sprint(left)
-		})
-	})
-
-	t.Run("a paused mesh is left alone", func(t *testing.T) {
-		a.change("shop", func(fm *v1beta1.FunctionMesh) { fm.Annotations = map[string]string{desired.AnnotationPaused: "true"} })
-		a.eventually("it says that it is paused", func() (bool, string) {
-			c := a.condition("shop", ConditionPaused)
-			return strings.HasPrefix(c, "True"), c
-		})
-		if err := a.Delete(t.Context(), a.get(core("Service"), "shop-front")); err != nil {
-			t.Fatal(err)
-		}
-		a.change("shop", func(fm *v1beta1.FunctionMesh) { fm.Labels = map[string]string{"x": "y"} })
-		a.change("shop", func(fm *v1beta1.FunctionMesh) { delete(fm.Annotations, desired.AnnotationPaused) })
-		a.eventually("its Service is there again", func() (bool, string) {
-			return slices.Contains(a.names(core("Service"), "shop"), "shop-front") && a.condition("shop", ConditionPaused) == "", a.condition("shop", ConditionPaused)
-		})
-	})
-
-	t.Run("nothing changed, nothing written", func(t *testing.T) {
-		stop()
-		before := a.versions("shop")
-		a.run()
-		// A mesh that is made after it is looked at after it.
-		a.create(strings.NewReplacer("name: shop", "name: later", "order-state", "later-state").Replace(shop))
-		a.applied("later")
-		if diff := cmp.Diff(before, a.versions("shop")); diff != "" {
-			t.Errorf("-before +after:\n%s", diff)
-		}
-	})
-
-	t.Run("deleted, it leaves nothing", func(t *testing.T) {
-		a.collectGarbage()
-		if err := a.Delete(t.Context(), a.mesh("shop")); err != nil {
-			t.Fatal(err)
-		}
-		a.eventually("no object has its label", func() (bool, string) {
-			v := a.versions("shop")
-			return len(v) == 0, fmt.Sprint(v)
-		})
-	})
-}
-
 // versions of all objects of a mesh.
 func (a *api) versions(mesh string) map[string]string {
 	a.t.Helper()
 	versions := make(map[string]string)
 	for _, k := range kinds {
 		list := k.list()
-		if err := a.List(a.t.Context(), list, client.InNamespace("default"), client.MatchingLabels{desired.LabelMesh: mesh}); err != nil {
+		if err := a.List(a.t.Context(), list, client.InNamespace(a.ns), client.MatchingLabels{desired.LabelMesh: mesh}); err != nil {
 			a.t.Fatal(err)
 		}
 		for _, o := range list.Items {

@@ -5,28 +5,29 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/weftmesh/weft/api/v1beta1"
 	"github.com/weftmesh/weft/controller/desired"
 	"github.com/weftmesh/weft/mesh"
 )
 
-// retryConflicts is how soon a name that someone else has is looked at again:
-// objects without Weft's label are not watched.
-const retryConflicts = 30 * time.Second
-
-// knativeNamespace is where Knative Serving is installed.
-const knativeNamespace = "knative-serving"
+const (
+	// retryConflicts is how soon a name that someone else has is looked at again:
+	// objects without Weft's label are not watched.
+	retryConflicts = 30 * time.Second
+	// retrySoon is how soon a kind is looked for that is about to be served.
+	retrySoon = time.Second
+	// timeLimit of one reconciliation, which may wait for a cache to fill.
+	timeLimit = 2 * time.Minute
+)
 
 // Reconciler brings one mesh at a time to what it asks for.
 type Reconciler struct {
@@ -34,8 +35,11 @@ type Reconciler struct {
 	direct    client.Reader
 	recorder  events.EventRecorder
 	installed *installed
+	knative   *knative
 	settings  desired.Settings
 	log       *slog.Logger
+	// conflicts is how soon a name that someone else has is looked at again.
+	conflicts time.Duration
 }
 
 // Reconcile implements reconcile.Reconciler.
@@ -47,16 +51,28 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if !fm.DeletionTimestamp.IsZero() {
 		return ctrl.Result{}, nil
 	}
-	have, err := r.installed.known(ctx, r.client)
+	have, soon, err := r.installed.known(ctx, r.client)
 	if err != nil {
-		return ctrl.Result{}, fmt.Errorf("which kinds there are: %w", err)
+		return ctrl.Result{}, err
 	}
-	run := &run{Reconciler: r, mesh: fm, have: have}
+	run := &run{Reconciler: r, mesh: fm, have: have, applied: make(map[string]*unstructured.Unstructured)}
 	if fm.Annotations[desired.AnnotationPaused] == "true" {
 		return ctrl.Result{}, run.report(ctx)
 	}
-	result, err := run.reconcile(ctx)
-	return result, errors.Join(err, run.report(ctx))
+	// What could not be found out leaves all as it is, the status too.
+	if err := run.reconcile(ctx); err != nil {
+		return ctrl.Result{}, err
+	}
+	if err := errors.Join(append(run.failures, run.report(ctx))...); err != nil {
+		return ctrl.Result{}, err
+	}
+	switch {
+	case soon:
+		return ctrl.Result{RequeueAfter: retrySoon}, nil
+	case len(run.conflicts) > 0:
+		return ctrl.Result{RequeueAfter: r.conflicts}, nil
+	}
+	return ctrl.Result{}, nil
 }
 
 // run is one reconciliation of one mesh.
@@ -69,62 +85,71 @@ type run struct {
 	// problems of the mesh itself.
 	problems mesh.Problems
 	notes    []desired.Note
+	// applied are the mesh's objects as they were when they had been applied: the
+	// cache has them a little later.
+	applied map[string]*unstructured.Unstructured
 	// conflicts and failures are objects that could not be applied.
 	conflicts []*conflictError
 	failures  []error
 }
 
-func (r *run) reconcile(ctx context.Context) (ctrl.Result, error) {
+// reconcile brings the cluster to what the mesh asks for. An object that fails is
+// one of failures and conflicts; the others are applied all the same.
+func (r *run) reconcile(ctx context.Context) error {
 	found, beside, err := r.find(ctx)
 	if err != nil {
-		return ctrl.Result{}, err
+		return err
 	}
 	r.plan, r.problems = mesh.Compile(r.mesh, beside...)
 	if r.plan == nil {
-		return ctrl.Result{}, nil // what runs goes on; the next change of the mesh brings us back
+		return nil // what runs goes on; the next change of the mesh, or of a component, brings us back
 	}
 	settings := r.settings
 	settings.Has = summary(r.have)
 	if settings.Has.Knative {
-		settings.Has.HPA = r.hasAutoscalerHPA(ctx)
-		settings.Has.ZeroInitialScale = r.beginsAtZero(ctx)
+		settings.Has.HPA, settings.Has.ZeroInitialScale = r.knative.features(ctx)
 	}
 	state := desired.Of(r.plan, settings, found)
 	r.notes = state.Notes
 
-	a := &applier{Client: r.client, direct: r.direct, owner: r.mesh.UID}
+	a := &applier{Client: r.client, direct: r.direct, mesh: r.mesh, replaced: r.replaced}
 	wanted := make(map[string]bool, len(state.Objects))
 	writes := 0
 	for _, o := range state.Objects {
 		u, err := desired.Clean(o)
 		if err != nil {
-			return ctrl.Result{}, err
+			return err
 		}
 		wanted[key(u)] = true
+		var complete func(live *unstructured.Unstructured)
 		if isTokens(u, r.plan) {
-			if err := r.fillTokens(ctx, r.plan, u); err != nil {
-				return ctrl.Result{}, err
-			}
+			complete = func(live *unstructured.Unstructured) { fillTokens(r.plan, u, live) }
 		}
-		wrote, err := a.apply(ctx, u)
+		now, wrote, err := a.apply(ctx, u, complete)
 		if wrote {
 			writes++
 		}
+		if err == nil {
+			r.applied[key(u)] = now
+		}
 		r.failed(err)
 	}
-	// What is to go goes only once all that takes its place is there.
-	if len(r.failures) == 0 && len(r.conflicts) == 0 {
-		if err := a.prune(ctx, r.have, r.mesh.Namespace, r.mesh.Name, wanted); err != nil {
-			return ctrl.Result{}, err
-		}
+	// What is to go goes only once all that takes its place is there. A name that
+	// someone else has is no reason to wait: it may be something of the object
+	// that is to go, such as the Service that Knative makes beside its own.
+	if len(r.failures) == 0 {
+		r.failed(a.prune(ctx, r.have, wanted))
 	}
 	if writes > 0 {
 		r.log.Info("applied", "mesh", r.mesh.Namespace+"/"+r.mesh.Name, "objects", len(state.Objects), "writes", writes)
 	}
-	if len(r.conflicts) > 0 {
-		return ctrl.Result{RequeueAfter: retryConflicts}, errors.Join(r.failures...)
-	}
-	return ctrl.Result{}, errors.Join(r.failures...)
+	return nil
+}
+
+// replaced tells of an object that was deleted and made anew.
+func (r *run) replaced(kind, name, why string) {
+	r.log.Warn("replaced", "mesh", r.mesh.Namespace+"/"+r.mesh.Name, "kind", kind, "name", name, "why", why)
+	r.recorder.Eventf(r.mesh, nil, corev1.EventTypeWarning, "Replaced", "Reconcile", "%s %s could not be changed in place, and was made anew: %s", kind, name, why)
 }
 
 // failed sorts an error of an object: others are applied all the same.
@@ -137,31 +162,6 @@ func (r *run) failed(err error) {
 	default:
 		r.failures = append(r.failures, err)
 	}
-}
-
-// hasAutoscalerHPA says whether Knative's HPA class has someone to serve it.
-func (r *run) hasAutoscalerHPA(ctx context.Context) bool {
-	if !slices.ContainsFunc(r.mesh.Spec.Functions, func(f v1beta1.Function) bool { return cpuOrMemory(f.Scaling) }) && !cpuOrMemory(&r.mesh.Spec.Policies.Scaling) {
-		return true // nobody asks
-	}
-	d := kindDeployment.object()
-	err := r.direct.Get(ctx, client.ObjectKey{Namespace: knativeNamespace, Name: "autoscaler-hpa"}, d)
-	return err == nil || !apierrors.IsNotFound(err)
-}
-
-// beginsAtZero says whether Knative lets a revision begin with no replica. It is
-// asked of a mesh whenever that is looked at: the setting seldom changes.
-func (r *run) beginsAtZero(ctx context.Context) bool {
-	config := core("ConfigMap").object()
-	if err := r.direct.Get(ctx, client.ObjectKey{Namespace: knativeNamespace, Name: "config-autoscaler"}, config); err != nil {
-		return false // the default
-	}
-	value, _, _ := unstructured.NestedString(config.Object, "data", "allow-zero-initial-scale")
-	return value == "true"
-}
-
-func cpuOrMemory(s *v1beta1.Scaling) bool {
-	return s != nil && (s.TargetCPU != nil || s.TargetMemory != nil)
 }
 
 // find looks for what decides about a mesh: components that stand beside it,
@@ -185,11 +185,11 @@ func (r *run) find(ctx context.Context) (desired.Found, []v1beta1.Component, err
 // foreignScaler names a ScaledObject of someone else that targets the mesh's
 // dispatchers.
 func (r *run) foreignScaler(ctx context.Context) (string, error) {
-	if !summary(r.have).KEDA {
+	if !has(r.have, kindScaledObject) {
 		return "", nil
 	}
 	list := kindScaledObject.list()
-	if err := r.client.List(ctx, list, client.InNamespace(r.mesh.Namespace)); err != nil {
+	if err := r.client.List(ctx, list, client.InNamespace(r.mesh.Namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return "", fmt.Errorf("list ScaledObjects: %w", err)
 	}
 	for i := range list.Items {

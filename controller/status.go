@@ -32,8 +32,12 @@ const (
 	ConditionPaused = "Paused"
 )
 
-// maxMessage bounds a condition's message, in bytes.
-const maxMessage = 2048
+const (
+	// maxMessage bounds a condition's message, in bytes.
+	maxMessage = 2048
+	// maxNote is the longest that the API server takes of an event.
+	maxNote = 1024
+)
 
 // report writes the mesh's status if it has changed.
 func (r *run) report(ctx context.Context) error {
@@ -45,14 +49,14 @@ func (r *run) report(ctx context.Context) error {
 	set := func(c metav1.Condition) {
 		kept[c.Type] = true
 		c.ObservedGeneration = r.mesh.Generation
-		if len(c.Message) > maxMessage {
-			c.Message = strings.ToValidUTF8(c.Message[:maxMessage], "") + "…"
-		}
+		c.Message = cut(c.Message, maxMessage)
 		meta.SetStatusCondition(&status.Conditions, c)
 	}
 	if paused {
 		set(metav1.Condition{Type: ConditionPaused, Status: metav1.ConditionTrue, Reason: "Annotated",
 			Message: "the controller leaves this mesh as it is: remove the annotation " + desired.AnnotationPaused + " to go on"})
+		set(metav1.Condition{Type: ConditionReady, Status: metav1.ConditionUnknown, Reason: "Paused",
+			Message: "the controller leaves this mesh as it is, and says of it what it last saw"})
 		for _, c := range status.Conditions {
 			kept[c.Type] = true
 		}
@@ -62,31 +66,56 @@ func (r *run) report(ctx context.Context) error {
 		}
 	}
 	status.Conditions = slices.DeleteFunc(status.Conditions, func(c metav1.Condition) bool { return !kept[c.Type] })
+	slices.SortFunc(status.Conditions, func(a, b metav1.Condition) int {
+		return cmp.Or(cmp.Compare(rank(a.Type), rank(b.Type)), cmp.Compare(a.Type, b.Type))
+	})
 	if equality.Semantic.DeepEqual(status, &r.mesh.Status) {
 		return nil
 	}
-	before := meta.IsStatusConditionTrue(r.mesh.Status.Conditions, ConditionReady)
+	var before metav1.Condition
+	if c := meta.FindStatusCondition(r.mesh.Status.Conditions, ConditionReady); c != nil {
+		before = *c
+	}
 	patch := client.MergeFrom(r.mesh.DeepCopy())
 	r.mesh.Status = *status
 	if err := r.client.Status().Patch(ctx, r.mesh, patch); err != nil {
-		return client.IgnoreNotFound(fmt.Errorf("status: %w", err))
+		if err = client.IgnoreNotFound(err); err != nil {
+			return fmt.Errorf("status: %w", err)
+		}
+		return nil
 	}
 	r.announce(before)
 	return nil
 }
 
-// announce tells of a change of readiness as an event.
-func (r *run) announce(before bool) {
-	ready := meta.FindStatusCondition(r.mesh.Status.Conditions, ConditionReady)
-	if ready == nil || r.recorder == nil {
-		return
+// rank orders the conditions that every mesh has before the others.
+func rank(condition string) int {
+	order := []string{ConditionReady, ConditionValid, ConditionApplied, ConditionPaused}
+	if i := slices.Index(order, condition); i >= 0 {
+		return i
 	}
-	switch now := ready.Status == metav1.ConditionTrue; {
-	case now && !before:
-		r.recorder.Eventf(r.mesh, nil, corev1.EventTypeNormal, "Ready", "Reconcile", "all functions are ready")
-	case !now:
-		r.recorder.Eventf(r.mesh, nil, corev1.EventTypeWarning, ready.Reason, "Reconcile", "%s", ready.Message)
+	return len(order)
+}
+
+// announce tells as an event that the mesh is ready, or is not for another
+// reason than before: how many functions are ready changes too often for that.
+func (r *run) announce(before metav1.Condition) {
+	now := meta.FindStatusCondition(r.mesh.Status.Conditions, ConditionReady)
+	switch {
+	case now == nil || now.Status == before.Status && now.Reason == before.Reason:
+	case now.Status == metav1.ConditionTrue:
+		r.recorder.Eventf(r.mesh, nil, corev1.EventTypeNormal, now.Reason, "Reconcile", "%s", now.Message)
+	case now.Status == metav1.ConditionFalse:
+		r.recorder.Eventf(r.mesh, nil, corev1.EventTypeWarning, now.Reason, "Reconcile", "%s", cut(now.Message, maxNote))
 	}
+}
+
+// cut bounds a text, in bytes.
+func cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most-len("…")], "") + "…"
 }
 
 // conditions says how far the mesh is, as conditions and function by function.
@@ -217,12 +246,12 @@ func (r *run) function(ctx context.Context, f *mesh.Function) (v1beta1.FunctionS
 		return fs, err
 	}
 	fs := v1beta1.FunctionStatus{Name: f.Name, Reason: "NotCreated", Message: "its Knative Service is not there yet"}
-	if !summary(r.have).Knative {
+	if !has(r.have, kindKnativeService) {
 		return fs, nil // the note about that says so
 	}
-	u := kindKnativeService.object()
-	if err := r.client.Get(ctx, client.ObjectKey{Namespace: r.mesh.Namespace, Name: f.Service}, u); err != nil {
-		return fs, client.IgnoreNotFound(err)
+	u, err := r.read(ctx, kindKnativeService, f.Service)
+	if u == nil {
+		return fs, err
 	}
 	fs.URL, _, _ = unstructured.NestedString(u.Object, "status", "url")
 	fs.Revision, _, _ = unstructured.NestedString(u.Object, "status", "latestReadyRevisionName")
@@ -230,7 +259,36 @@ func (r *run) function(ctx context.Context, f *mesh.Function) (v1beta1.FunctionS
 	if !fs.Ready && fs.Reason == "" {
 		fs.Reason = "Starting"
 	}
-	return fs, nil
+	fs.Replicas, err = r.replicas(ctx, fs.Revision)
+	return fs, err
+}
+
+// replicas of a revision that run now.
+func (r *run) replicas(ctx context.Context, revision string) (int32, error) {
+	if revision == "" || !has(r.have, kindRevision) {
+		return 0, nil
+	}
+	u, err := r.read(ctx, kindRevision, revision)
+	if u == nil {
+		return 0, err
+	}
+	n, _, _ := unstructured.NestedInt64(u.Object, "status", "actualReplicas")
+	return int32(n), nil
+}
+
+// read gives an object as it is now, or nil if there is none. It must not be
+// changed.
+func (r *run) read(ctx context.Context, k kind, name string) (*unstructured.Unstructured, error) {
+	u := k.object()
+	u.SetName(name)
+	if now := r.applied[key(u)]; now != nil {
+		return now, nil
+	}
+	err := r.client.Get(ctx, client.ObjectKey{Namespace: r.mesh.Namespace, Name: name}, u, client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return nil, client.IgnoreNotFound(err)
+	}
+	return u, nil
 }
 
 // readyOf reads the condition Ready, if it is about the present generation.
@@ -259,9 +317,9 @@ func readyOf(u *unstructured.Unstructured) (ready bool, reason, message string) 
 // run.
 func (r *run) deployment(ctx context.Context, name string, mustRun bool) (v1beta1.FunctionStatus, error) {
 	fs := v1beta1.FunctionStatus{Reason: "NotCreated", Message: "its Deployment is not there yet"}
-	u := kindDeployment.object()
-	if err := r.client.Get(ctx, client.ObjectKey{Namespace: r.mesh.Namespace, Name: name}, u); err != nil {
-		return fs, client.IgnoreNotFound(err)
+	u, err := r.read(ctx, kindDeployment, name)
+	if u == nil {
+		return fs, err
 	}
 	number := func(fields ...string) int64 {
 		n, _, _ := unstructured.NestedInt64(u.Object, fields...)
@@ -270,21 +328,39 @@ func (r *run) deployment(ctx context.Context, name string, mustRun bool) (v1beta
 	wanted, available := number("spec", "replicas"), number("status", "availableReplicas")
 	fs.Replicas = int32(number("status", "readyReplicas"))
 	fs.Reason, fs.Message = "", ""
+	if available < max(wanted, 1) {
+		selector, _, _ := unstructured.NestedStringMap(u.Object, "spec", "selector", "matchLabels")
+		fs.Reason, fs.Message, err = r.stuckOf(ctx, selector)
+		if err != nil || fs.Reason != "" {
+			return fs, err
+		}
+	}
+	reason, message := troubleOf(u)
 	switch {
+	case reason != "":
+		fs.Reason, fs.Message = reason, message
 	case number("status", "observedGeneration") != u.GetGeneration():
 		fs.Reason, fs.Message = "Updating", "its latest version is not rolled out yet"
-	case mustRun && available == 0, available < wanted && number("status", "updatedReplicas") < wanted:
+	// One more replica that starts does not make a function unready: it was woken.
+	case mustRun && available == 0, number("status", "updatedReplicas") < wanted:
 		fs.Reason, fs.Message = "Starting", fmt.Sprintf("%d of %d replicas are available", available, max(wanted, 1))
-		list, _, _ := unstructured.NestedSlice(u.Object, "status", "conditions")
-		for _, item := range list {
-			if c, _ := item.(map[string]any); c["status"] == "False" || c["type"] == "ReplicaFailure" && c["status"] == "True" {
-				if text, _ := c["message"].(string); text != "" {
-					fs.Message += ": " + text
-				}
-			}
-		}
 	default:
 		fs.Ready = true
 	}
 	return fs, nil
+}
+
+// troubleOf says why a Deployment gets no further: it may not make pods, or they
+// take too long.
+func troubleOf(u *unstructured.Unstructured) (reason, message string) {
+	list, _, _ := unstructured.NestedSlice(u.Object, "status", "conditions")
+	for _, item := range list {
+		c, _ := item.(map[string]any)
+		if c["type"] == "ReplicaFailure" && c["status"] == "True" || c["type"] == "Progressing" && c["status"] == "False" {
+			reason, _ = c["reason"].(string)
+			message, _ = c["message"].(string)
+			return cmp.Or(reason, "NoProgress"), message
+		}
+	}
+	return "", ""
 }
