@@ -3,6 +3,7 @@ package scalers
 import (
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/weftmesh/weft/api/v1beta1"
 )
@@ -29,9 +30,13 @@ func rabbitmq(c v1beta1.Component, q Queue) (Derived, error) {
 // connectionString hands on an address that may hold a password: as it is only
 // if it does not.
 func (s *settings) connectionString(m v1beta1.ComponentMetadata) {
-	if u, err := url.Parse(m.Value); m.Value != "" && (err != nil || u.User != nil) {
+	u, err := url.Parse(m.Value)
+	switch {
+	case m.Value == "":
+	case strings.Contains(m.Value, "@"):
 		s.fail(m.Name+" is written out, and holds a password", "put it into a Secret, and refer to it by secretKeyRef")
-		return
+	case err != nil || u.Scheme != "amqp" && u.Scheme != "amqps" || u.Hostname() == "":
+		s.fail(m.Name+" is no address of AMQP", "write it as amqp://HOST:5672")
 	}
 	s.either("host", m.Name)
 }
@@ -45,6 +50,9 @@ func (s *settings) hostname() {
 	}
 	if scheme == "" {
 		scheme = "amqp"
+	}
+	if strings.Contains(host, "@") {
+		s.fail("hostname holds more than a host", "set username and password, by secretKeyRef")
 	}
 	s.metadata["host"] = scheme + "://" + host
 	if s.secret("username", "username") != s.secret("password", "password") {
