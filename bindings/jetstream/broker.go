@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,6 +38,12 @@ type Broker struct {
 
 	// unwell is why nothing can be stored at present, nil if all is well.
 	unwell atomic.Pointer[error]
+
+	// lost tells the watch that something was missing at the server, and ailing
+	// is why it could not be mended, nil if all is well; nil and unused where the
+	// server is ours.
+	lost   chan struct{}
+	ailing atomic.Pointer[error]
 
 	// logs opens the log of acknowledged events of a stream; nil for none.
 	logs func(stream string) (*ackLog, error)
@@ -80,11 +87,17 @@ func Connect(ctx context.Context, nc *nats.Conn, opts Options) (*Broker, error) 
 	if err != nil {
 		return nil, err
 	}
-	return newBroker(ctx, nc, opts, nil, nil)
+	b, err := newBroker(ctx, nc, opts, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	b.lost = make(chan struct{}, 1)
+	go b.watch()
+	return b, nil
 }
 
 func newBroker(ctx context.Context, nc *nats.Conn, opts Options, files *syncer, logs func(stream string) (*ackLog, error)) (*Broker, error) {
-	j, err := js.New(nc)
+	j, err := js.NewWithAPIPrefix(nc, strings.TrimSuffix(opts.api(), "."))
 	if err != nil {
 		return nil, fmt.Errorf("jetstream: %w", err)
 	}
@@ -251,6 +264,7 @@ func (b *Broker) mean(err error) error {
 	case errors.Is(err, nats.ErrMaxPayload):
 		return fmt.Errorf("%w: more than the server's %d bytes", delivery.ErrTooLarge, b.nc.MaxPayload())
 	case errors.Is(err, nats.ErrNoResponders):
+		b.missing()
 		return fmt.Errorf("the queue does not exist or takes nothing at present: %w", err)
 	case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrConnectionDraining):
 		return delivery.ErrClosed
@@ -320,6 +334,9 @@ func (b *Broker) Close() (err error) {
 // for an answer. It takes acknowledgements in order, so that it is enough to
 // have one more answered, a heartbeat that changes nothing.
 func (b *Broker) flush() {
+	if !b.nc.IsConnected() {
+		return // nobody answers: what was sent is known when the events come again
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), flushWait)
 	defer cancel()
 	b.mu.Lock()

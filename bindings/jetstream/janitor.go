@@ -115,6 +115,14 @@ func (j *janitor) hurry(queue string) {
 	}
 }
 
+// forget drops what is known of a queue whose stream began anew.
+func (j *janitor) forget(queue string) {
+	j.mu.Lock()
+	delete(j.acked, queue)
+	delete(j.past, queue)
+	j.mu.Unlock()
+}
+
 func (j *janitor) stop() {
 	close(j.quit)
 	<-j.gone

@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"regexp"
@@ -39,6 +40,11 @@ type Options struct {
 	MaxEvent int
 	// Replicas of each stream on an external, clustered server; 1 if zero.
 	Replicas int
+	// Domain of JetStream on an external server that is reached by way of a leaf
+	// node, or the APIPrefix under which another account's JetStream is imported;
+	// the connection's own JetStream if both are empty. One of the two. Connect
+	// only.
+	Domain, APIPrefix string
 	// Logger; slog.Default() if nil.
 	Logger *slog.Logger
 	// AckWait is after how long an event in hand comes again of which nothing is
@@ -71,6 +77,9 @@ var label = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?$`)
 func (o Options) withDefaults() (Options, error) {
 	if !label.MatchString(o.Namespace) || !label.MatchString(o.Mesh) {
 		return o, fmt.Errorf("namespace %q and mesh %q must be letters, digits and hyphens: they name streams", o.Namespace, o.Mesh)
+	}
+	if o.Domain != "" && o.APIPrefix != "" {
+		return o, errors.New("domain and apiPrefix both say where JetStream is: give one")
 	}
 	if o.DedupWindow <= 0 {
 		o.DedupWindow = defaultDedupWindow
@@ -106,6 +115,17 @@ func (o Options) syncInterval() (d time.Duration, always bool, err error) {
 		return 0, false, fmt.Errorf("sync is %q: give %q or a duration such as %q", o.Sync, SyncAlways, SyncSecond)
 	}
 	return d, false, nil
+}
+
+// api is what subjects of JetStream's API begin with.
+func (o Options) api() string {
+	switch {
+	case o.Domain != "":
+		return "$JS." + o.Domain + ".API."
+	case o.APIPrefix != "":
+		return strings.TrimSuffix(o.APIPrefix, ".") + "."
+	}
+	return "$JS.API."
 }
 
 // names of streams and subjects.

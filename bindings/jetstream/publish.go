@@ -99,8 +99,15 @@ func (b *Broker) takes() error {
 	if why := b.unwell.Load(); why != nil {
 		return *why
 	}
+	// What is published without a connection would be sent when there is one
+	// again, long after its sender was told that it failed.
+	if b.lost != nil && !b.nc.IsConnected() {
+		return errDisconnected
+	}
 	return nil
 }
+
+var errDisconnected = errors.New("there is no connection to the queues; it is made again")
 
 // unanswered says why a publish under ctx ended with err and without an answer.
 func (b *Broker) unanswered(ctx context.Context, err error) error {

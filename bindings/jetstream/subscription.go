@@ -96,9 +96,14 @@ func (s *subscription) notice(m *nats.Msg) {
 			n = s.owed
 		}
 		s.owed = max(0, s.owed-n)
+	case "503":
+		s.owed = 0
+		s.err = fmt.Errorf("queue %s: it does not exist, or no server has it at present", s.q.name)
+		s.b.missing()
 	default:
 		s.owed = 0
 		s.err = fmt.Errorf("queue %s: %s", s.q.name, m.Header.Get("Description"))
+		s.b.missing()
 	}
 	s.wake()
 }
@@ -176,7 +181,7 @@ func (s *subscription) ask(most int) error {
 	req = append(req, `,"expires":`...)
 	req = strconv.AppendInt(req, int64(pullExpires), 10)
 	req = append(req, '}')
-	subject := "$JS.API.CONSUMER.MSG.NEXT." + s.q.stream + "." + consumerName
+	subject := s.b.opts.api() + "CONSUMER.MSG.NEXT." + s.q.stream + "." + consumerName
 	reply := s.inbox + "." + strconv.FormatUint(s.serial, 10)
 	if err := s.b.nc.PublishRequest(subject, reply, req); err != nil {
 		return fmt.Errorf("queue %s: %w", s.q.name, s.b.mean(err))

@@ -1,14 +1,17 @@
 package dataplane
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
+	"github.com/weftmesh/weft/api/v1beta1"
 	"github.com/weftmesh/weft/internal/contract"
 	"github.com/weftmesh/weft/mesh"
 	"github.com/weftmesh/weft/mesh/delivery"
@@ -20,7 +23,13 @@ const (
 	// away (6s).
 	freshFor = 5 * time.Second
 	// wakeLimit bounds one attempt to wake a function, for all who wait for it.
-	wakeLimit = 5 * time.Minute
+	// Then its events go back to their queue with no attempt spent, one of them
+	// comes again after wakeRest to try anew, and a warning says so: a function
+	// that never wakes keeps its events for as long as it takes.
+	wakeLimit = time.Minute
+	wakeRest  = time.Second
+	// readyLimit is that for a function which no call wakes.
+	readyLimit = 5 * time.Second
 	// coldFrom is the wait from which on a call counts as a cold start: an
 	// awake function answers its health path in a few milliseconds.
 	coldFrom = 100 * time.Millisecond
@@ -40,21 +49,30 @@ type services struct {
 }
 
 type service struct {
-	url, token string
-	transport  http.RoundTripper
+	f                *mesh.Function
+	url, host, token string
+	transport        http.RoundTripper
+	// wakes says that a call starts a replica if there is none.
+	wakes bool
 
 	mu sync.Mutex
 	// fresh is until when the function counts as awake.
 	fresh time.Time
-	// waking is closed when the attempt that is under way has ended; nil if
-	// none is.
-	waking chan struct{}
+	// waking is the attempt that is under way; nil if none is.
+	waking *attempt
+}
+
+// attempt to wake a function. err is why it failed, known when done is closed.
+type attempt struct {
+	done chan struct{}
+	err  error
 }
 
 var _ delivery.Endpoints = (*services)(nil)
 
-// newServices knows all functions of a plan. address gives a URL without path.
-func newServices(p *mesh.Plan, tokens map[string]string, address func(*mesh.Function) string) *services {
+// newServices knows all functions of a plan. address gives a URL without path;
+// local is the function in the same pod, if any.
+func newServices(p *mesh.Plan, tokens map[string]string, address func(*mesh.Function) string, local *mesh.Function) *services {
 	s := &services{
 		transport: &http.Transport{
 			DialContext:         (&net.Dialer{Timeout: 2 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
@@ -63,7 +81,14 @@ func newServices(p *mesh.Plan, tokens map[string]string, address func(*mesh.Func
 		byName: make(map[*mesh.Function]*service, len(p.Functions)),
 	}
 	for _, f := range p.Functions {
-		s.byName[f] = &service{url: address(f), token: tokens[f.Name], transport: s.transport}
+		svc := &service{f: f, url: address(f), token: tokens[f.Name], transport: s.transport}
+		// What comes with the pod is on its way; KEDA starts pods by the queue's
+		// lag alone.
+		svc.wakes = f == local || f.Spec.Scaler != v1beta1.ScalerKEDA
+		if u, err := url.Parse(svc.url); err == nil {
+			svc.host = u.Host // Knative's ingress tells its services apart by it
+		}
+		s.byName[f] = svc
 	}
 	return s
 }
@@ -79,7 +104,7 @@ func (s *services) Acquire(ctx context.Context, f *mesh.Function) (delivery.Endp
 	if err := svc.awake(ctx); err != nil {
 		return delivery.Endpoint{}, err
 	}
-	e := delivery.Endpoint{URL: svc.url, Token: svc.token, Transport: s.transport, Release: svc.release}
+	e := delivery.Endpoint{URL: svc.url, Host: svc.host, Token: svc.token, Transport: s.transport, Release: svc.release}
 	if wait := time.Since(began); wait >= coldFrom {
 		e.ColdStart = wait
 	}
@@ -88,7 +113,7 @@ func (s *services) Acquire(ctx context.Context, f *mesh.Function) (delivery.Endp
 
 // Prewarm implements delivery.Endpoints.
 func (s *services) Prewarm(f *mesh.Function) {
-	if svc := s.byName[f]; svc != nil {
+	if svc := s.byName[f]; svc != nil && svc.wakes {
 		svc.wake()
 	}
 }
@@ -104,45 +129,50 @@ func (s *service) release(broken bool) {
 	}
 }
 
-// awake returns once the function is, or with ctx's error.
+// awake returns once the function is, with ctx's error, or with an
+// *delivery.UnavailableError if an attempt to wake it failed.
 func (s *service) awake(ctx context.Context) error {
-	for {
-		done := s.wake()
-		if done == nil {
-			return nil
-		}
-		select {
-		case <-done:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+	a := s.wake()
+	if a == nil {
+		return nil
+	}
+	select {
+	case <-a.done:
+		return a.err
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 
 // wake begins an attempt to wake the function unless it is awake (nil) or one
-// is under way, and returns what is closed when it has ended.
-func (s *service) wake() <-chan struct{} {
+// is under way, and returns that.
+func (s *service) wake() *attempt {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case time.Now().Before(s.fresh):
 		return nil
 	case s.waking == nil:
-		s.waking = make(chan struct{})
-		go s.knock()
+		s.waking = &attempt{done: make(chan struct{})}
+		go s.knock(s.waking)
 	}
 	return s.waking
 }
 
 // knock asks the health path until the function answers it.
-func (s *service) knock() {
-	ctx, cancel := context.WithTimeout(context.Background(), wakeLimit)
+func (s *service) knock(a *attempt) {
+	limit := wakeLimit
+	if !s.wakes {
+		limit = readyLimit
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	up := false
-	for pause := 10 * time.Millisecond; !up; pause = min(2*pause, time.Second) {
-		if up = s.answers(ctx); up || ctx.Err() != nil {
+	var err, last error
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		if err = s.answers(ctx); err == nil || ctx.Err() != nil {
 			break
 		}
+		last = err // the end of the time says less than what was before it
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
@@ -152,25 +182,39 @@ func (s *service) knock() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if up {
+	if err == nil {
 		s.fresh = time.Now().Add(freshFor)
+	} else {
+		a.err = s.asleep(limit, cmp.Or(last, err))
 	}
-	close(s.waking)
 	s.waking = nil
+	close(a.done)
 }
 
-// answers says whether the function's server answers at all. A 404 is an
-// answer: not every server has the health path.
-func (s *service) answers(ctx context.Context) bool {
+// asleep is the error of a function that did not wake.
+func (s *service) asleep(limit time.Duration, err error) error {
+	reason := fmt.Sprintf("no replica answered within %s: %v", limit, err)
+	if !s.wakes {
+		reason = fmt.Sprintf("no pod is ready, and with scaler: keda a call starts none: set scaling.minReplicas to 1 or more, or use scaler: knative (%v)", err)
+	}
+	return &delivery.UnavailableError{Function: s.f.Name, Reason: reason, RetryAfter: wakeRest}
+}
+
+// answers says why the function's server does not answer, nil if it does. A 404
+// is an answer: not every server has the health path.
+func (s *service) answers(ctx context.Context) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+contract.PathReadiness, nil)
 	if err != nil {
-		return false
+		return err
 	}
 	resp, err := s.transport.RoundTrip(req)
 	if err != nil {
-		return false
+		return err
 	}
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 4<<10)) // so that the connection can be kept
 	_ = resp.Body.Close()
-	return resp.StatusCode < http.StatusInternalServerError
+	if resp.StatusCode >= http.StatusInternalServerError {
+		return fmt.Errorf("its health path answers %d", resp.StatusCode)
+	}
+	return nil
 }

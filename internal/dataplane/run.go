@@ -28,6 +28,8 @@ type process struct {
 	// taking says that the process does its work: it is false before, and from
 	// the moment it is asked to stop.
 	taking atomic.Bool
+	// waits is why it cannot begin yet; nil if it can.
+	waits atomic.Pointer[error]
 }
 
 // Run does the work of a front or a dispatcher until ctx ends. Then it takes
@@ -41,11 +43,25 @@ func Run(ctx context.Context, opts Options) error {
 		return err
 	}
 	p := &process{opts: opts, started: time.Now()}
-	if err := p.open(ctx); err != nil {
+	if err := p.read(); err != nil {
+		return err
+	}
+	// First what probes ask: a process that waits for its broker is alive, and
+	// not ready.
+	if err := p.servers.listenMetrics(p); err != nil {
+		return err
+	}
+	if err := p.reachBroker(ctx); err != nil {
+		p.servers.close()
+		if ctx.Err() != nil {
+			return nil // it was asked to end, and has nothing in hand
+		}
 		return err
 	}
 	defer p.broker.nc.Close()
+	p.recorder.SetSources(telemetry.Sources{Queues: p.queueStats, DeadLetters: p.deadLetters})
 	if err := p.servers.listen(p); err != nil {
+		p.servers.close()
 		return err
 	}
 
@@ -91,37 +107,40 @@ func (p *process) linger(failed error) {
 	time.Sleep(p.opts.Linger)
 }
 
-// open reads the files and connects to the broker.
-func (p *process) open(ctx context.Context) (err error) {
+// read reads the files and checks what they say.
+func (p *process) read() (err error) {
 	if p.plan, err = readMesh(p.opts.Mesh); err != nil {
+		return err
+	}
+	if err := checkBroker(p.plan); err != nil {
 		return err
 	}
 	if p.tokens, err = readTokens(p.opts.Tokens, p.plan); err != nil {
 		return err
 	}
-	if p.opts.Function != "" && p.plan.Function(p.opts.Function) == nil {
+	if p.opts.Function != "" && p.own() == nil {
 		return fmt.Errorf("--function %s: the mesh %s has no such function", p.opts.Function, p.plan.Name)
 	}
-	p.services = newServices(p.plan, p.tokens, p.address)
-	if p.broker, err = openBroker(ctx, p.plan, p.opts); err != nil {
-		return err
-	}
+	p.services = newServices(p.plan, p.tokens, p.address, p.own())
 	p.recorder = telemetry.NewRecorder(p.plan)
-	p.recorder.SetSources(telemetry.Sources{Queues: p.queueStats, DeadLetters: p.deadLetters})
-	p.dispatcher, err = delivery.New(delivery.Config{
-		Plan: p.plan, Broker: p.broker, Endpoints: p.services, Observer: p.recorder,
-		Pulls: p.pulls, DrainTimeout: p.opts.Drain, Logger: p.opts.Logger,
-	})
-	if err != nil {
-		p.broker.nc.Close()
+	return nil
+}
+
+// own is the one function that a dispatcher in its pod takes the queue of; nil
+// for all. It goes by either of its names.
+func (p *process) own() *mesh.Function {
+	for _, f := range p.plan.Functions {
+		if p.opts.Function != "" && (f.Name == p.opts.Function || f.KubeName == p.opts.Function) {
+			return f
+		}
 	}
-	return err
+	return nil
 }
 
 // address is where a function is called.
 func (p *process) address(f *mesh.Function) string {
 	switch {
-	case p.opts.Function != "" && f == p.plan.Function(p.opts.Function):
+	case f == p.own():
 		return p.opts.Local
 	case p.opts.Address != nil:
 		return p.opts.Address(f)
@@ -132,13 +151,21 @@ func (p *process) address(f *mesh.Function) string {
 // pulls says whose queues this process takes: a function that KEDA scales has
 // a dispatcher of its own in each of its pods.
 func (p *process) pulls(f *mesh.Function) bool {
-	if p.opts.Function != "" {
-		return f == p.plan.Function(p.opts.Function)
+	if own := p.own(); own != nil {
+		return f == own
 	}
 	return f.Spec.Scaler != v1beta1.ScalerKEDA
 }
 
+// statsWithin bounds the questions that a scrape asks the broker.
+const statsWithin = 2 * time.Second
+
 func (p *process) queueStats(ctx context.Context) map[string]delivery.Stats {
+	if p.broker.Well() != nil {
+		return nil // who asks does not wait for a broker that is away
+	}
+	ctx, cancel := context.WithTimeout(ctx, statsWithin)
+	defer cancel()
 	stats := make(map[string]delivery.Stats, len(p.plan.Functions))
 	for _, f := range p.plan.Functions {
 		if !f.Queued() {
@@ -152,6 +179,11 @@ func (p *process) queueStats(ctx context.Context) map[string]delivery.Stats {
 }
 
 func (p *process) deadLetters(ctx context.Context) map[string]int {
+	if p.broker.Well() != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, statsWithin)
+	defer cancel()
 	n, err := p.broker.DeadLetters().Count(ctx)
 	if err != nil {
 		return nil
@@ -161,8 +193,11 @@ func (p *process) deadLetters(ctx context.Context) map[string]int {
 
 // ready says why this process can not do its work now; nil if it can.
 func (p *process) ready() error {
+	if why := p.waits.Load(); why != nil {
+		return *why
+	}
 	if !p.taking.Load() {
 		return errors.New("not taking events: starting or stopping")
 	}
-	return p.broker.well()
+	return p.broker.Well()
 }

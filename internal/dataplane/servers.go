@@ -30,12 +30,18 @@ type server struct {
 	listener net.Listener
 }
 
-// listen takes the addresses of p's role and makes what answers there.
-func (s *servers) listen(p *process) (err error) {
+// listenMetrics serves metrics and health.
+func (s *servers) listenMetrics(p *process) (err error) {
 	s.failed = make(chan error, 4)
 	if s.metrics, err = listen(p, p.opts.Metrics, p.observability()); err != nil {
 		return err
 	}
+	s.begin(s.metrics)
+	return nil
+}
+
+// listen takes the other addresses of p's role and makes what answers there.
+func (s *servers) listen(p *process) (err error) {
 	if p.opts.Role != RoleFront {
 		return nil
 	}
@@ -80,13 +86,28 @@ func (s *servers) all() []*server {
 	return all
 }
 
+// serve begins with what listen made.
 func (s *servers) serve() {
 	for _, one := range s.all() {
-		go func() {
-			if err := one.Serve(one.listener); !errors.Is(err, http.ErrServerClosed) {
-				s.failed <- fmt.Errorf("server at %s: %w", one.listener.Addr(), err)
-			}
-		}()
+		if one != s.metrics {
+			s.begin(one)
+		}
+	}
+}
+
+func (s *servers) begin(one *server) {
+	go func() {
+		if err := one.Serve(one.listener); !errors.Is(err, http.ErrServerClosed) {
+			s.failed <- fmt.Errorf("server at %s: %w", one.listener.Addr(), err)
+		}
+	}()
+}
+
+// close ends all at once: nobody was served yet.
+func (s *servers) close() {
+	for _, one := range s.all() {
+		_ = one.listener.Close() // a server that does not serve yet does not know it
+		_ = one.Close()
 	}
 }
 

@@ -32,6 +32,9 @@ type Endpoints interface {
 type Endpoint struct {
 	// URL without path, such as http://127.0.0.1:41234.
 	URL string
+	// Host is what a request from outside is passed on with as its Host, where a
+	// proxy on the way tells functions apart by it; the request's own if empty.
+	Host string
 	// Token for contract.HeaderToken; "" for none.
 	Token string
 	// ColdStart is how long the caller waited for a replica to start; zero

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -279,7 +280,7 @@ func (c *call) roundTrip(ep delivery.Endpoint, header http.Header) (*http.Respon
 		u.Scheme, u.Host = base.Scheme, base.Host
 	}
 	out := (&http.Request{
-		Method: c.r.Method, URL: &u, Host: c.r.Host, Header: header,
+		Method: c.r.Method, URL: &u, Host: cmp.Or(ep.Host, c.r.Host), Header: header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		ContentLength: c.r.ContentLength,
 	}).WithContext(c.ctx)

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"errors"
 	"log"
 	"net/http"
@@ -40,7 +41,7 @@ func (c *call) upgrade() {
 			p.Out.Header = header
 			p.Out.Header["Connection"], p.Out.Header["Upgrade"] = connection, upgrade
 			p.Out.URL.Scheme, p.Out.URL.Host = base.Scheme, base.Host
-			p.Out.Host = c.r.Host
+			p.Out.Host = cmp.Or(ep.Host, c.r.Host)
 		},
 		ModifyResponse: func(resp *http.Response) error {
 			status = resp.StatusCode
