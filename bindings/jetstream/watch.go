@@ -19,8 +19,9 @@ const (
 	// mendEvery is the least time between two attempts to make anew what is
 	// missing.
 	mendEvery = time.Second
-	// mendWithin bounds an attempt.
-	mendWithin = 30 * time.Second
+	// mendWithin bounds each step of an attempt: a request that was on its way
+	// when the connection broke is never answered.
+	mendWithin = 3 * time.Second
 )
 
 // missing says that a stream or consumer was not found.
@@ -75,12 +76,10 @@ func (b *Broker) watch() {
 // mendAll looks for all streams and consumers, and tries again later if it
 // cannot make one that is missing.
 func (b *Broker) mendAll(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, mendWithin)
-	defer cancel()
 	made, err := b.mend(ctx)
 	if err == nil {
 		b.ailing.Store(nil)
-	} else if ctx.Err() == nil || errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	} else if ctx.Err() == nil {
 		if b.ailing.Swap(&err) == nil {
 			b.log.Warn("the server does not have all queues, and they cannot be made; will try on", "error", err.Error())
 		}
@@ -97,22 +96,16 @@ func (b *Broker) mend(ctx context.Context) (made bool, err error) {
 	defer b.declaring.Unlock()
 	for _, one := range []struct {
 		name string
-		make func() error
+		make func(context.Context) error
 	}{
-		{b.names.deadStream(), func() error { _, err := newDeadLetters(ctx, b); return err }},
-		{b.names.stateStream(), func() error { _, err := newState(ctx, b); return err }},
+		{b.names.deadStream(), func(ctx context.Context) error { _, err := newDeadLetters(ctx, b); return err }},
+		{b.names.stateStream(), func(ctx context.Context) error { _, err := newState(ctx, b); return err }},
 	} {
-		_, err := b.js.Stream(ctx, one.name)
-		if err == nil {
-			continue
-		} else if !errors.Is(err, js.ErrStreamNotFound) {
+		anew, err := b.mendStream(ctx, one.name, one.make)
+		if err != nil {
 			return made, fmt.Errorf("stream %s: %w", one.name, err)
 		}
-		if err := one.make(); err != nil {
-			return made, err
-		}
-		made = true
-		b.log.Error("the server had lost a stream, which was made anew", "stream", one.name)
+		made = made || anew
 	}
 	b.mu.Lock()
 	queues := make([]*queue, 0, len(b.queues))
@@ -130,8 +123,24 @@ func (b *Broker) mend(ctx context.Context) (made bool, err error) {
 	return made, nil
 }
 
+// mendStream makes a stream that is no queue's if it is missing.
+func (b *Broker) mendStream(ctx context.Context, name string, remake func(context.Context) error) (made bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, mendWithin)
+	defer cancel()
+	if _, err := b.js.Stream(ctx, name); err == nil || !errors.Is(err, js.ErrStreamNotFound) {
+		return false, err
+	}
+	if err := remake(ctx); err != nil {
+		return false, err
+	}
+	b.log.Error("the server had lost a stream, which was made anew", "stream", name)
+	return true, nil
+}
+
 // mendQueue makes the stream and the consumer of a queue if they are missing.
 func (b *Broker) mendQueue(ctx context.Context, q *queue) (made bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, mendWithin)
+	defer cancel()
 	stream, err := b.js.Stream(ctx, q.stream)
 	lost := "consumer"
 	switch {

@@ -41,10 +41,10 @@ spec:
 // cluster is what a mesh needs around it: a NATS server, functions that answer
 // at addresses of their own, and the files that Kubernetes would mount.
 type cluster struct {
-	t         *testing.T
-	dir, nats string
-	functions map[string]*httptest.Server
-	server    *natsserver.Server
+	t                   *testing.T
+	dir, nats, storeDir string
+	functions           map[string]*httptest.Server
+	server              *natsserver.Server
 
 	mu    sync.Mutex
 	calls map[string][]string // event ids, by function
@@ -53,16 +53,9 @@ type cluster struct {
 
 func newCluster(t *testing.T, scaler string, handlers map[string]http.HandlerFunc) *cluster {
 	t.Helper()
-	s, err := natsserver.NewServer(&natsserver.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(10 * time.Second) {
-		t.Fatal("the NATS server does not take connections")
-	}
-	c := &cluster{t: t, dir: t.TempDir(), nats: s.ClientURL(), server: s, functions: make(map[string]*httptest.Server), calls: make(map[string][]string), asked: make(map[string]int)}
+	dir := t.TempDir()
+	s := runNATS(t, dir, -1)
+	c := &cluster{t: t, dir: t.TempDir(), storeDir: dir, nats: s.ClientURL(), server: s, functions: make(map[string]*httptest.Server), calls: make(map[string][]string), asked: make(map[string]int)}
 	c.write("mesh/mesh.yaml", fmt.Sprintf(meshFile, scaler, c.nats))
 	for _, name := range []string{"ingest-order", "validate-inventory", "notify-user"} {
 		c.write("tokens/"+name, "token-of-"+name)
