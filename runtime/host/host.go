@@ -2,7 +2,6 @@ package host
 
 import (
 	"context"
-	"crypto/subtle"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -76,7 +75,7 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	mode := wire.ModeOf(r.Header)
 	if mode != wire.None && !h.trusts(r) {
-		problem(w, http.StatusForbidden, "deliveries need the function's token in the header "+contract.HeaderToken)
+		problem(w, http.StatusForbidden, "deliveries need the function's token in the header "+contract.HeaderToken+", or from a Dapr sidecar in "+headerDaprToken)
 		return
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, h.opts.MaxBody)
@@ -94,14 +93,14 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// trusts says whether a delivery comes from the function's engine. Without
+// trusts says whether a delivery comes from the function's engine, or from its
+// Dapr sidecar. Without
 // K_SINK there is none, and the function is called by hand.
 func (h *Host) trusts(r *http.Request) bool {
 	if len(h.token) == 0 {
 		return h.opts.Sink == ""
 	}
-	got := r.Header[contract.HeaderToken]
-	return len(got) == 1 && subtle.ConstantTimeCompare([]byte(got[0]), h.token) == 1
+	return h.shows(r, contract.HeaderToken) || h.ofSidecar(r)
 }
 
 // health answers the two health paths and reports whether r asked for one.

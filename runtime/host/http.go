@@ -39,7 +39,7 @@ func (h *Host) serveHTTP(w http.ResponseWriter, r *http.Request, f *mounted, mod
 
 	c, ctx, cancel := h.begin(r, f, e)
 	defer cancel()
-	resp := &response{host: h, f: f, call: c, ctx: ctx, w: w, header: make(http.Header, 4), method: r.Method}
+	resp := &response{host: h, f: f, call: c, ctx: ctx, w: w, header: make(http.Header, 4), method: r.Method, routed: e != nil && !h.ofSidecar(r)}
 	stop := h.watch(ctx, c, resp, cancel)
 	defer stop()
 	defer resp.release()

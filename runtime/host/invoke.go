@@ -49,6 +49,10 @@ func (h *Host) servePlain(w http.ResponseWriter, r *http.Request, f *mounted) {
 	switch r.Method {
 	case http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
 	default:
+		if h.asksWhatIsWanted(r) {
+			problem(w, http.StatusNotFound, "the function's mesh says what it wants of Dapr")
+			return
+		}
 		h.refuseMethod(w, r, "POST, PUT, PATCH, DELETE")
 		return
 	}
@@ -75,7 +79,7 @@ func (h *Host) invoke(w http.ResponseWriter, r *http.Request, f *mounted, e *eve
 	}
 	switch {
 	case err == nil && topic:
-		err = h.answerTopic(w, f, c, emits)
+		err = h.answerTopic(ctx, w, r, f, c, emits)
 	case err == nil:
 		err = h.answer(ctx, w, r, f, c, &out, emits)
 	case topic && h.drop(ctx, w, err):
@@ -96,7 +100,7 @@ func (h *Host) run(ctx context.Context, f *mounted, in Input) (out Output, err e
 
 // answer writes what a call came to: its emits if it has any, else its output.
 func (h *Host) answer(ctx context.Context, w http.ResponseWriter, r *http.Request, f *mounted, c *call.Call, out *Output, emits []call.Emit) error {
-	if c.Event != nil {
+	if c.Event != nil && (len(emits) == 0 || !h.ofSidecar(r)) {
 		if len(emits) > 0 {
 			return writeEvents(w, f.outgoing(c, emits))
 		}

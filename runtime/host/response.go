@@ -30,6 +30,9 @@ type response struct {
 	w      http.ResponseWriter
 	header http.Header
 	method string
+	// routed says that whoever calls routes what is answered: an engine with an
+	// event.
+	routed bool
 
 	// mu keeps the handler and the call's deadline apart.
 	mu     sync.Mutex
@@ -155,7 +158,7 @@ func (r *response) stream() {
 		emits = nil
 	}
 	if len(emits) > 0 {
-		if r.call.Event != nil {
+		if r.routed {
 			r.phase = swallowed
 			return
 		}
@@ -233,7 +236,7 @@ func (r *response) conclude(emits []call.Emit, failure error) error {
 		emits = nil // only success emits
 	}
 	if len(emits) > 0 {
-		if r.call.Event != nil {
+		if r.routed {
 			return writeEvents(r.w, r.f.outgoing(r.call, emits))
 		}
 		if err := r.host.send(r.ctx, r.f, r.call, emits); err != nil {

@@ -44,9 +44,15 @@ func ofTopic(r *http.Request, mode wire.Mode, e *event.Event) bool {
 // answerTopic answers an event of a topic that was handled. What the Func
 // returned goes nowhere, and must not be taken for Dapr's words: daprd reads a
 // field status of the answer, and has the event again if it is none it knows.
-func (h *Host) answerTopic(w http.ResponseWriter, f *mounted, c *call.Call, emits []call.Emit) error {
-	if len(emits) > 0 {
+func (h *Host) answerTopic(ctx context.Context, w http.ResponseWriter, r *http.Request, f *mounted, c *call.Call, emits []call.Emit) error {
+	switch {
+	case len(emits) == 0:
+	case !h.ofSidecar(r):
 		return writeEvents(w, f.outgoing(c, emits))
+	default:
+		if err := h.send(ctx, f, c, emits); err != nil {
+			return err
+		}
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
