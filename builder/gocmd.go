@@ -111,14 +111,12 @@ func (l listing) check(t *target, root string) error {
 			line = e.Pos + ": " + line
 		}
 		for part := range strings.SplitSeq(strings.TrimSpace(line), "\n") {
-			if part = relative(part, t.module, root); !slices.Contains(lines, part) {
-				lines = append(lines, part)
-			}
+			lines = append(lines, part)
 		}
 	}
 	switch {
 	case len(lines) > 0:
-		return &CompileError{Function: t.req.Function, Dir: t.shown, Lines: lines}
+		return t.compileError(lines, root)
 	case p.Name != "main":
 		return &SourceError{Function: t.req.Function, Dir: t.shown,
 			Reason: fmt.Sprintf("it is package %s, not a main package", p.Name),
@@ -173,16 +171,6 @@ func (r buildReport) of(packages []string) []string {
 	return lines
 }
 
-func (t *target) compileError(lines []string, root string) error {
-	for i := range lines {
-		lines[i] = relative(lines[i], t.module, root)
-	}
-	if len(lines) == 0 {
-		lines = []string{"the go command wrote no binary and said nothing"}
-	}
-	return &CompileError{Function: t.req.Function, Dir: t.shown, Lines: lines}
-}
-
 // run starts the go command in the module of the targets, on their packages.
 func (t *target) run(ctx context.Context, args []string, targets []*target) (stdout, stderr []byte, err error) {
 	for _, o := range targets {
@@ -194,20 +182,4 @@ func (t *target) run(ctx context.Context, args []string, targets []*target) (std
 	endWithContext(cmd)
 	err = cmd.Run()
 	return bout.Bytes(), berr.Bytes(), err
-}
-
-// relative makes the path that begins a compiler's line relative to root, if
-// it lies below. The go command writes paths relative to where it ran.
-func relative(line, module, root string) string {
-	path, rest, ok := strings.Cut(line, ":")
-	if !ok || !strings.Contains(path, ".") || strings.ContainsAny(path, " \t") {
-		return line
-	}
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(module, path)
-	}
-	if rel, err := filepath.Rel(root, path); err == nil && filepath.IsLocal(rel) {
-		return rel + ":" + rest
-	}
-	return path + ":" + rest
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,10 +37,13 @@ func (t *target) host(root string) error {
 	build, err := scaffold.Write(scaffold.Request{
 		Dir: dir, Source: t.dir, Module: t.module, Function: t.req.Function, Handler: h, Env: t.env, Gcflags: t.gcflags(),
 	})
+	if _, ok := errors.AsType[*fs.PathError](err); ok {
+		return fmt.Errorf("function %s: %w", t.req.Function, err)
+	}
 	if err != nil {
 		return t.compileError(strings.Split(err.Error(), "\n"), root)
 	}
-	t.scaffold = *build
+	t.scaffold, t.handler = *build, h.Pos.String()
 	return nil
 }
 

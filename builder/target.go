@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/mod/module"
+
 	"github.com/weftmesh/weft/builder/scaffold"
 )
 
@@ -32,7 +34,9 @@ type target struct {
 	key        string
 	// scaffold is what hosts a handler; its zero value is that of a program.
 	scaffold scaffold.Build
-	err      error
+	// handler is where a handler stands.
+	handler string
+	err     error
 }
 
 func newTarget(root string, req Request, tool *toolchain) (*target, error) {
@@ -62,8 +66,17 @@ func newTarget(root string, req Request, tool *toolchain) (*target, error) {
 	if !hasGoFiles(t.dir) {
 		return nil, wrong("there are no Go files in it", "write a main package there, or give the function a command")
 	}
-	if t.module = moduleOf(t.dir); t.module == "" {
+	if t.module = moduleOf(t.dir); t.module == "" && t.dir != dir {
+		return nil, wrong("it is a symbolic link to "+t.dir+", and there is no go.mod there or above", "run `go mod init` there: the go command reads a package where it really is")
+	}
+	if t.module == "" {
 		return nil, wrong("there is no go.mod in it or above it", "run `go mod init` in the project's directory")
+	}
+	if rel, err := filepath.Rel(t.module, t.dir); err == nil && rel != "." {
+		if err := module.CheckImportPath("example.com/" + filepath.ToSlash(rel)); err != nil {
+			e, _ := errors.AsType[*module.InvalidPathError](err)
+			return nil, wrong(fmt.Sprintf("%s cannot be part of an import path (%v)", rel, e.Err), "rename it: Go takes letters and digits of ASCII and -._~")
+		}
 	}
 	if tool.path == "" {
 		return nil, wrong("there is no go command in PATH", "install Go from https://go.dev/dl, or give the function a command or url")

@@ -89,6 +89,9 @@ func newMod(req Request) (*mod, error) {
 			m.inputs = append(m.inputs, vendored)
 			return m, m.vendor(data)
 		}
+		if mode == "vendor" && len(file.Require) > 0 {
+			return nil, fmt.Errorf("%s: GOFLAGS has -mod=vendor, and there is no %s: run `go mod vendor`", path, filepath.Join("vendor", "modules.txt"))
+		}
 	}
 	return m, nil
 }

@@ -87,6 +87,7 @@ func Write(req Request) (*Build, error) {
 		// handler's own lack a module is for the build to say, and no reason to
 		// look for one.
 		resolve = beside(req.Module, "weftneeds", "")
+		b.Laid = append(b.Laid, resolve)
 		laid[filepath.Join(resolve, "needs.go")] = imports(packages)
 	}
 	overlay := map[string]string{}
@@ -107,10 +108,10 @@ func Write(req Request) (*Build, error) {
 	}
 	for name, content := range files {
 		if err := write(filepath.Join(req.Dir, name), content); err != nil {
-			return nil, fmt.Errorf("write the scaffold of %s: %w", req.Function, err)
+			return nil, fmt.Errorf("write what hosts it: %w", err)
 		}
 	}
-	b.Files, b.Laid = m.inputs, []string{b.Package}
+	b.Files, b.Laid = m.inputs, append(b.Laid, b.Package)
 	if m.runtime != "" {
 		b.Laid = append(b.Laid, m.runtime)
 	}
