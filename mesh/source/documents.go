@@ -58,6 +58,8 @@ type documents struct {
 	kinds []string
 	// standing are the documents of the mesh file that can stand for a mesh.
 	standing []*node
+	// files that were read beside those that always are.
+	files []string
 	// overlays are the FunctionMesh documents of local/.
 	overlays []document
 }
