@@ -321,7 +321,7 @@ builder: gcr.io/paketo-buildpacks/builder:base
 				return
 			}
 			tc.want.Name, tc.want.Source = "greet", "."
-			tc.want.Triggers = []v1beta1.Trigger{{Type: v1beta1.TriggerHTTP, Path: "/"}}
+			tc.want.Triggers = []v1beta1.Trigger{{Type: v1beta1.TriggerHTTP, Path: "/", Events: true}}
 			if diff := cmp.Diff(tc.want, b.Mesh.Spec.Functions[0]); diff != "" {
 				t.Errorf("%s: -want +got:\n%s", tc.reason, diff)
 			}

@@ -39,11 +39,13 @@ func (ds *documents) funcYAML(doc *node) *node {
 		ds.fault(doc.locate("name"), "name", "is missing").Hint = "write name: followed by the function's name"
 		return nil
 	}
-	f := mapAt(doc.at, field("name", name), field("source", textAt(doc.at, ".")),
-		field("triggers", listAt(doc.at, mapAt(doc.at,
-			field("type", textAt(doc.at, string(v1beta1.TriggerHTTP))),
-			field("path", textAt(doc.at, "/")),
-		))))
+	trigger := mapAt(doc.at,
+		field("type", textAt(doc.at, string(v1beta1.TriggerHTTP))),
+		field("path", textAt(doc.at, "/")),
+		// Whatever func invoke sends: what the code takes is not told by invoke,
+		// which is a hint for that command alone.
+		field("events", &node{kind: scalar, tag: "!!bool", value: "true", at: doc.at}))
+	f := mapAt(doc.at, field("name", name), field("source", textAt(doc.at, ".")), field("triggers", listAt(doc.at, trigger)))
 	t := funcYAML{ds: ds, doc: doc, f: f, runs: true}
 	t.translate()
 	tree := meshOf(doc, name, f)
