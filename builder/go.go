@@ -2,6 +2,7 @@ package builder
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -169,13 +170,13 @@ func (gr *group) build(ctx context.Context, root string) {
 		}
 	}
 	if err := os.MkdirAll(output, 0o755); err != nil {
-		fail(err)
+		fail(fmt.Errorf("make room for what is built: %w", err))
 		return
 	}
 	sweep(output)
 	stage, err := os.MkdirTemp(output, stagePrefix)
 	if err != nil {
-		fail(err)
+		fail(fmt.Errorf("make room for what is built: %w", err))
 		return
 	}
 	defer func() { _ = os.RemoveAll(stage) }() // what is left is swept later

@@ -66,7 +66,9 @@ func registryMain() {
 			_, _ = io.CopyN(io.Discard, r.Body, 1<<10)
 			panic(http.ErrAbortHandler)
 		case mode == "hang" && upload:
-			fmt.Println("UPLOAD")
+			if err := os.WriteFile("upload", []byte("begun"), 0o644); err != nil {
+				fatal(err)
+			}
 			<-r.Context().Done()
 			return
 		case mode == "manifests" && r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/manifests/"):
