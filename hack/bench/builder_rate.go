@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -44,41 +45,56 @@ func wire(line, body string, headers ...string) []byte {
 	return []byte(line + "\r\n" + strings.Join(headers, "\r\n") + "\r\n\r\n" + body)
 }
 
+// unanswered is how long after the end of a turn an answer may come. One that
+// has not come by then is taken for one that never will.
+const unanswered = 500 * time.Millisecond
+
+// outcome of a turn.
+type outcome struct {
+	answers int64
+	// lost requests were never answered.
+	lost int64
+}
+
 // closedLoop sends the same request on several connections, each time as soon
-// as the last answer is there, for d; the answers must all have the status. It
-// says how many there were. What it does for a request is little, so that the
-// server is the one that has no more to give.
-func closedLoop(ctx context.Context, addr string, request []byte, status, connections int, d time.Duration) (answers int64, took time.Duration, err error) {
-	ctx, cancel := context.WithTimeout(ctx, d+10*time.Second)
-	defer cancel()
+// as the last answer is there, for d; the answers must all have the status.
+// What it does for a request is little, so that the server is the one that has
+// no more to give.
+func closedLoop(ctx context.Context, addr string, request []byte, status, connections int, d time.Duration) (outcome, error) {
 	var open []net.Conn
 	defer func() {
 		for _, c := range open {
-			_ = c.Close() // nothing is under way
+			_ = c.Close() // nothing that counts is under way
 		}
 	}()
 	var dialer net.Dialer
 	for range connections {
 		c, err := dialer.DialContext(ctx, "tcp", addr)
 		if err != nil {
-			return 0, 0, err
+			return outcome{}, err
 		}
 		open = append(open, c)
 	}
-	var count atomic.Int64
-	callers, cctx := errgroup.WithContext(ctx)
+	var answers, lost atomic.Int64
+	callers, ctx := errgroup.WithContext(ctx)
 	begin := time.Now()
 	for _, c := range open {
 		callers.Go(func() error {
 			in := bufio.NewReader(c)
-			_ = c.SetDeadline(begin.Add(d + 5*time.Second)) // reading says if it failed
+			if err := c.SetDeadline(begin.Add(d + unanswered)); err != nil {
+				return err
+			}
 			n := int64(0)
-			defer func() { count.Add(n) }()
-			for time.Since(begin) < d && cctx.Err() == nil {
+			defer func() { answers.Add(n) }()
+			for time.Since(begin) < d && ctx.Err() == nil {
 				if _, err := c.Write(request); err != nil {
 					return err
 				}
 				got, err := skipAnswer(in)
+				if errors.Is(err, os.ErrDeadlineExceeded) {
+					lost.Add(1)
+					return nil
+				}
 				if err != nil {
 					return err
 				}
@@ -87,11 +103,11 @@ func closedLoop(ctx context.Context, addr string, request []byte, status, connec
 				}
 				n++
 			}
-			return nil
+			return ctx.Err()
 		})
 	}
-	err = callers.Wait()
-	return count.Load(), time.Since(begin), errors.Join(err, ctx.Err())
+	err := callers.Wait()
+	return outcome{answers.Load(), lost.Load()}, err
 }
 
 // skipAnswer reads one answer, which must say its length unless its status has
