@@ -61,6 +61,16 @@ bench-dapr: build ## Measure the Dapr API beside a real daprd; BENCH_OUT, BENCH_
 	@hack/daprd.sh
 	@hack/services.sh run redis -- $(GO) run ./hack/bench/dapr
 
+##@ Cluster
+
+.PHONY: cluster-up
+cluster-up: ## A Kubernetes with Knative, KEDA and Dapr on this machine (root, Linux), or check that of KUBECONFIG
+	@hack/cluster/up.sh
+
+.PHONY: cluster-down
+cluster-down: ## Stop it; PURGE=1 removes its data too
+	@hack/cluster/down.sh $(if $(PURGE),--purge)
+
 ##@ Change
 
 .PHONY: check
@@ -116,4 +126,4 @@ clean: ## Remove what was built and what engines of the samples left
 help: ## This list
 	@awk 'BEGIN {FS = ":.*## "} \
 		/^##@ / {printf "\n%s\n", substr($$0, 5)} \
-		/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
