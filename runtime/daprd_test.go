@@ -14,9 +14,9 @@ import (
 	"github.com/weftmesh/weft/runtime/internal/dapr"
 )
 
-// TestRealDaprdState: what runtime/state promises holds beside daprd too, which
+// TestRealDaprd: what runtime/state and the others promise holds beside daprd too, which
 // is what a function on a cluster has.
-func TestRealDaprdState(t *testing.T) {
+func TestRealDaprd(t *testing.T) {
 	path := os.Getenv("WEFT_TEST_DAPRD")
 	if path == "" {
 		if os.Getenv("WEFT_REAL") == "1" {
@@ -29,13 +29,21 @@ func TestRealDaprdState(t *testing.T) {
 	defer app.Close()
 	resources := map[string]string{
 		"memory": "type: state.in-memory, version: v1",
+		"events": "type: pubsub.in-memory, version: v1",
+		"files":  `type: bindings.localstorage, version: v1, metadata: [{name: rootPath, value: "` + filepath.Join(dir, "files") + `"}]`,
+		"vault":  `type: secretstores.local.file, version: v1, metadata: [{name: secretsFile, value: "` + filepath.Join(dir, "secrets.json") + `"}]`,
 		"sqlite": `type: state.sqlite, version: v1, metadata: [{name: connectionString, value: "` + filepath.Join(dir, "state.db") + `"}]`,
 	}
 	if host := os.Getenv("WEFT_TEST_REDIS"); host != "" {
 		resources["redis"] = fmt.Sprintf(`type: state.redis, version: v1, metadata: [{name: redisHost, value: %q}, {name: redisPassword, value: %q}]`,
 			host, os.Getenv("WEFT_TEST_REDIS_PASSWORD"))
 	}
-	if err := os.Mkdir(filepath.Join(dir, "resources"), 0o700); err != nil {
+	for _, sub := range []string{"resources", "files"} {
+		if err := os.Mkdir(filepath.Join(dir, sub), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "secrets.json"), []byte(`{"token":"t-1"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for name, spec := range resources {
@@ -53,6 +61,7 @@ func TestRealDaprdState(t *testing.T) {
 		t.Cleanup(func() { _ = b.Close() })
 		return component.With(t.Context(), &component.Client{Backend: b})
 	}
+	t.Run("others", func(t *testing.T) { others(t, process("")) })
 	for _, store := range []string{"memory", "sqlite", "redis"} {
 		t.Run(store, func(t *testing.T) {
 			needs(t, store)
