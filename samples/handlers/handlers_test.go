@@ -38,8 +38,9 @@ func TestMain(m *testing.M) {
 // step asks a running project something.
 type step struct {
 	reason string
-	// post and get are paths of the gateway; invoke and logs name a function.
-	post, get, invoke, logs string
+	// post and get are paths of the gateway; invoke and logs name a function; file
+	// is one that an output writes.
+	post, get, invoke, logs, file string
 	// id is the claim's.
 	id, body string
 	// status of an answer of the gateway, 200 if it is 0.
@@ -80,6 +81,15 @@ var projects = map[string]project{
 		{reason: "and found", get: "/?id=a", want: "hello"},
 		{reason: "another is not", get: "/?id=b", status: http.StatusNotFound, want: "no letter"},
 	}},
+	"openfunction": {"function.yaml", []step{
+		{reason: "what is to be paid goes to one output", post: "/", body: `{"id":"a","verdict":"pay"}`, want: "sent to pay"},
+		{reason: "and is there", file: "pay/last.json", want: `"id":"a"`},
+		{reason: "anything else goes to the other", post: "/", body: `{"id":"b","verdict":"refuse"}`, want: "sent to letter"},
+		{reason: "and is there", file: "letter/last.json", want: `"id":"b"`},
+	}},
+	"openfunction-async": {"function.yaml", []step{
+		{reason: "the clock publishes, the topic writes", file: "diary/today.json", want: `"text":"look through the claims"`},
+	}},
 	"command": {"mesh.yaml", []step{
 		{reason: "it is started by its command", post: "/categorise", body: `{"what":"Lunch"}`, want: `"category":"meals"`},
 	}},
@@ -89,10 +99,16 @@ var projects = map[string]project{
 func TestProjects(t *testing.T) {
 	for dir, p := range projects {
 		t.Run(dir, func(t *testing.T) {
-			e := up(t, filepath.Join(dir, p.file))
+			var folders []string
 			for _, s := range p.steps {
-				if s.logs != "" {
-					e.eventually(s) // lines reach the log after the answer
+				if s.file != "" {
+					folders = append(folders, filepath.Dir(s.file))
+				}
+			}
+			e := up(t, filepath.Join(dir, p.file), folders...)
+			for _, s := range p.steps {
+				if s.logs != "" || s.file != "" {
+					e.eventually(s) // these follow the answer
 					continue
 				}
 				e.ask(s)
@@ -125,7 +141,7 @@ func TestTests(t *testing.T) {
 			continue
 		}
 		t.Run(entry.Name(), func(t *testing.T) {
-			if projects[entry.Name()].steps == nil && entry.Name() != "openfunction" {
+			if projects[entry.Name()].steps == nil {
 				t.Errorf("%s is never run: give it steps", entry.Name())
 			}
 			if _, err := os.Stat(filepath.Join(entry.Name(), "go.mod")); err != nil {
@@ -159,15 +175,20 @@ func weft(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// up starts a project's engine and waits until it takes traffic.
-func up(t *testing.T, file string) *engine {
+// up starts a project's engine and waits until it takes traffic. Folders are the
+// components whose files are to be in the engine's own directory.
+func up(t *testing.T, file string, folders ...string) *engine {
 	t.Helper()
 	e := &engine{t: t, data: t.TempDir()}
 	env := filepath.Join(t.TempDir(), "env")
 	if err := os.WriteFile(env, []byte("ARCHIVE="+filepath.Join(e.data, "letters.jsonl")+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := weft("up", "--file", file, "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data", e.data, "--env-file", env)
+	args := []string{"up", "--file", file, "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data", e.data, "--env-file", env}
+	for _, folder := range folders {
+		args = append(args, "--set", "spec.components."+folder+".metadata[0].value="+filepath.Join(e.data, "outputs", folder))
+	}
+	cmd := weft(args...)
 	out, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -247,6 +268,9 @@ func (e *engine) eventually(s step) {
 func (e *engine) try(s step) (got string, ok bool) {
 	e.t.Helper()
 	switch {
+	case s.file != "":
+		b, err := os.ReadFile(filepath.Join(e.data, "outputs", s.file))
+		return string(b), err == nil && strings.Contains(string(b), s.want)
 	case s.invoke != "":
 		out, err := weft("invoke", s.invoke, "-d", s.body, "--data", e.data).CombinedOutput()
 		return string(out), err == nil && strings.Contains(string(out), s.want)
