@@ -67,7 +67,7 @@ if [[ -e $run/up ]] && all_alive && kubectl get --raw /readyz >/dev/null 2>&1; t
 	exit 0
 fi
 needed
-"$here/build.sh" all
+as_user "$here/build.sh" all
 mkdir -p "$data"
 say "packing images"
 make_images

@@ -22,7 +22,7 @@ make_images() {
 	done
 	for p in operator sentry injector; do specs+=("dapr-$p=$bin/dapr-$p:/$p"); done
 	specs+=("redis=$(redis_files)")
-	"$bin/image" -dir "$bin/images" "${specs[@]}" >"$bin/images.list.new"
+	as_user "$bin/image" -dir "$bin/images" "${specs[@]}" >"$bin/images.list.new"
 	mv "$bin/images.list.new" "$bin/images.list"
 	while read -r name reference; do image[$name]=$reference; done <"$bin/images.list"
 }
