@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -64,11 +65,18 @@ func (t *target) resolve(ctx context.Context, root string) error {
 }
 
 // hostID changes with what hosts handlers, and with the name that chooses one.
-func (t *target) hostID() string { return scaffold.ID() + " " + t.req.Function }
+func (t *target) hostID() string { return scaffold.ID() + " " + t.req.Function + " " + t.chosen() }
+
+// chosen is the name that chooses one of several handlers: the function's, or
+// what OpenFunction's builders take it from.
+func (t *target) chosen() string {
+	name, _ := lookup(t.env, "FUNC_NAME")
+	return cmp.Or(name, t.req.Function)
+}
 
 // reading is how the go command will read the package.
 func (t *target) reading() detect.Options {
-	o := detect.Options{Target: t.req.Function, Dir: t.shown}
+	o := detect.Options{Target: t.chosen(), Dir: t.shown}
 	o.GOOS, _ = lookup(t.env, "GOOS")
 	o.GOARCH, _ = lookup(t.env, "GOARCH")
 	cgo, _ := lookup(t.env, "CGO_ENABLED")
