@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/weftmesh/weft/builder/scaffold"
 )
 
 // Go builds functions with the go command. The zero value works in the
@@ -149,7 +151,7 @@ func (gr *group) takes(t *target) bool {
 		return false
 	}
 	for _, o := range gr.targets {
-		if !o.groupable() || filepath.Base(o.dir) == filepath.Base(t.dir) {
+		if !o.groupable() || o.built() == t.built() || o.scaffold.Modules != t.scaffold.Modules || t.hosted() && o.dir == t.dir {
 			return false
 		}
 	}
@@ -181,8 +183,17 @@ func (gr *group) build(ctx context.Context, root string) {
 	}
 	defer func() { _ = os.RemoveAll(stage) }() // what is left is swept later
 
-	if err := gr.targets[0].resolve(ctx, root); err != nil {
-		gr.results[0].Inputs = gr.targets[0].sources()
+	if err := gr.targets[0].complete(ctx, root); err != nil {
+		for i, t := range gr.targets {
+			if gr.results[i].Inputs = t.sources(); i > 0 {
+				t.err = t.blamed(err)
+			}
+		}
+		fail(err)
+		return
+	}
+	overlay, err := gr.overlay(stage)
+	if err != nil {
 		fail(err)
 		return
 	}
@@ -190,11 +201,11 @@ func (gr *group) build(ctx context.Context, root string) {
 	var report buildReport
 	both, bctx := errgroup.WithContext(ctx)
 	both.Go(func() (err error) {
-		packages, err = list(bctx, gr.targets)
+		packages, err = list(bctx, overlay, gr.targets)
 		return err
 	})
 	both.Go(func() (err error) {
-		report, err = compile(bctx, stage, gr.targets)
+		report, err = compile(bctx, stage, overlay, gr.targets)
 		return err
 	})
 	if err := both.Wait(); err != nil {
@@ -220,7 +231,7 @@ func (gr *group) build(ctx context.Context, root string) {
 		}
 	}
 	if report.failed && len(sound) > 0 && len(sound) < len(gr.targets) {
-		if report, err = compile(ctx, stage, sound); err != nil {
+		if report, err = compile(ctx, stage, overlay, sound); err != nil {
 			fail(err)
 			return
 		}
@@ -230,6 +241,22 @@ func (gr *group) build(ctx context.Context, root string) {
 			gr.results[i].Binary, t.err = t.keep(stage, packages, report, began, root)
 		}
 	}
+}
+
+// overlay is the flag that lays what hosts the handlers beside them.
+func (gr *group) overlay(stage string) ([]string, error) {
+	if !gr.targets[0].hosted() {
+		return nil, nil
+	}
+	var builds []*scaffold.Build
+	for _, t := range gr.targets {
+		builds = append(builds, &t.scaffold)
+	}
+	flag, err := scaffold.Join(stage, builds...)
+	if err != nil {
+		return nil, fmt.Errorf("make room for what is built: %w", err)
+	}
+	return []string{flag}, nil
 }
 
 const stagePrefix = ".build-"

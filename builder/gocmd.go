@@ -49,9 +49,9 @@ type listing struct {
 
 // list asks the go command what targets are made from. Packages that do not
 // load are part of the answer.
-func list(ctx context.Context, targets []*target) (listing, error) {
+func list(ctx context.Context, overlay []string, targets []*target) (listing, error) {
 	args := []string{"list", "-e", "-deps", "-json=Dir,ImportPath,Name,Standard,Module,GoFiles,CgoFiles,CFiles,CXXFiles,HFiles,SFiles,SysoFiles,EmbedFiles,Deps,Error,DepsErrors"}
-	args = append(args, targets[0].scaffold.Flags...)
+	args = slices.Concat(args, targets[0].scaffold.Flags, overlay)
 	if targets[0].req.Race {
 		args = append(args, "-race")
 	}
@@ -133,13 +133,16 @@ type buildReport struct {
 }
 
 // compile builds targets into the stage.
-func compile(ctx context.Context, stage string, targets []*target) (buildReport, error) {
+func compile(ctx context.Context, stage string, overlay []string, targets []*target) (buildReport, error) {
 	t := targets[0]
 	out := stage + string(filepath.Separator)
 	if len(targets) == 1 {
-		out = filepath.Join(stage, filepath.Base(t.dir))
+		out = filepath.Join(stage, t.built())
 	}
-	args := slices.Concat([]string{"build", "-json", "-o", out}, t.flags, t.scaffold.Flags, t.scaffold.CompileFlags)
+	args := slices.Concat([]string{"build", "-json", "-o", out}, t.flags, t.scaffold.Flags, overlay, t.scaffold.CompileFlags)
+	for _, o := range targets {
+		args = append(args, o.scaffold.MainFlags...)
+	}
 	stdout, stderr, err := t.run(ctx, args, targets)
 	report := buildReport{failed: err != nil, output: map[string]string{}}
 	var exit *exec.ExitError

@@ -36,7 +36,7 @@ func (t *target) host(root string) error {
 	}
 	dir := filepath.Join(resolved(t.req.Output), scaffoldDir, t.req.Name)
 	build, err := scaffold.Write(scaffold.Request{
-		Dir: dir, Source: t.dir, Module: t.module, Function: t.req.Function, Handler: h, Env: t.env, Gcflags: t.gcflags(),
+		Dir: dir, Source: t.dir, Module: t.module, Function: t.req.Function, Name: t.req.Name, Handler: h, Env: t.env, Gcflags: t.gcflags(), Key: t.key,
 	})
 	if _, ok := errors.AsType[*fs.PathError](err); ok {
 		return fmt.Errorf("function %s: %w", t.req.Function, err)
@@ -48,20 +48,21 @@ func (t *target) host(root string) error {
 	return nil
 }
 
-// resolve completes the go.mod of a handler's build, where it is new.
-func (t *target) resolve(ctx context.Context, root string) error {
-	if t.scaffold.Resolve == nil {
+// complete completes the go.mod of a handler's build, where it is new.
+func (t *target) complete(ctx context.Context, root string) error {
+	if t.scaffold.Package == "" {
 		return nil
 	}
-	args := slices.Concat(t.scaffold.Resolve[:1], t.scaffold.Flags, t.scaffold.Resolve[1:])
-	_, stderr, err := t.run(ctx, args, nil)
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok && ctx.Err() == nil && len(exit.Stderr)+len(stderr) > 0 {
-		return t.compileError(strings.Split(strings.TrimSpace(string(stderr)), "\n"), root)
-	}
-	if err != nil {
-		return errors.Join(ctx.Err(), err)
-	}
-	return t.scaffold.Resolved()
+	return t.scaffold.Complete(func(args []string) error {
+		_, stderr, err := t.run(ctx, args, nil)
+		if exit, ok := errors.AsType[*exec.ExitError](err); ok && ctx.Err() == nil && len(exit.Stderr)+len(stderr) > 0 {
+			return t.compileError(strings.Split(strings.TrimSpace(string(stderr)), "\n"), root)
+		}
+		if err != nil {
+			return errors.Join(ctx.Err(), err)
+		}
+		return nil
+	})
 }
 
 // hostID changes with what hosts handlers, and with the name that chooses one.

@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,6 +25,14 @@ func (t *target) compileError(said []string, root string) error {
 		lines = []string{"the go command wrote no binary and said nothing"}
 	}
 	return &CompileError{Function: t.req.Function, Dir: t.shown, Lines: lines}
+}
+
+// blamed is an error of another target that is this one's as well.
+func (t *target) blamed(err error) error {
+	if e, ok := errors.AsType[*CompileError](err); ok {
+		return &CompileError{Function: t.req.Function, Dir: t.shown, Lines: e.Lines}
+	}
+	return err
 }
 
 // tell is a line of the go command without what only the build sees.

@@ -120,9 +120,9 @@ func Handle(w http.ResponseWriter, r *http.Request) {
 			"lib/greeting/go.mod": "module example.com/greeting\n\nrequire example.com/words v1.1.0\n",
 		}, want: "hello world"},
 		"root": {reason: "the package at the root of its module, with a directory of the main's name", files: map[string]string{
-			"functions/hello/go.mod":        "module example.com/hello/v2\n\ngo 1.20\n",
-			"functions/hello/weftmain/x.go": "package weftmain\n\nconst Text = \"mine\"\n",
-			"functions/hello/handle.go":     "package hello\n\nimport (\n\t\"io\"\n\t\"net/http\"\n\n\t\"example.com/hello/v2/weftmain\"\n)\n\nfunc Handle(w http.ResponseWriter, r *http.Request) { io.WriteString(w, weftmain.Text) }\n",
+			"functions/hello/go.mod":              "module example.com/hello/v2\n\ngo 1.20\n",
+			"functions/hello/weftmain-hello/x.go": "package weftmain\n\nconst Text = \"mine\"\n",
+			"functions/hello/handle.go":           "package hello\n\nimport (\n\t\"io\"\n\t\"net/http\"\n\n\t\"example.com/hello/v2/weftmain-hello\"\n)\n\nfunc Handle(w http.ResponseWriter, r *http.Request) { io.WriteString(w, weftmain.Text) }\n",
 		}, want: "mine"},
 	}
 	for name, tc := range cases {

@@ -135,8 +135,17 @@ func (t *target) gcflags() string {
 // groupable says whether the binary is sure to be named like the directory,
 // so that one go invocation can write it beside others.
 func (t *target) groupable() bool {
-	return t.dir != t.module && t.scaffold.Package == "" && !majorVersion.MatchString(filepath.Base(t.dir))
+	if t.hosted() {
+		return !t.scaffold.Alone
+	}
+	return t.dir != t.module && !majorVersion.MatchString(filepath.Base(t.dir))
 }
+
+// hosted says whether it is a handler.
+func (t *target) hosted() bool { return t.scaffold.Package != "" }
+
+// built is what the binary is called in the stage.
+func (t *target) built() string { return filepath.Base(t.main()) }
 
 // majorVersion is a last path element that the go command leaves out of the
 // name of a binary.
@@ -154,7 +163,7 @@ func (t *target) pattern() string {
 // keep moves the binary from the stage to its place, which is named by its
 // content, and stamps it.
 func (t *target) keep(stage string, packages listing, report buildReport, began time.Time, root string) (string, error) {
-	built := filepath.Join(stage, filepath.Base(t.dir))
+	built := filepath.Join(stage, t.built())
 	id, err := contentID(built)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", t.compileError(report.of(packages.deps(t)), root)

@@ -264,8 +264,8 @@ func (m *mod) relative(dir string) string {
 }
 
 // flags are of the go command.
-func (m *mod) flags() []string {
-	flags := []string{"-modfile=" + filepath.Join(m.req.Dir, "go.mod")}
+func (m *mod) flags(dir string) []string {
+	flags := []string{"-modfile=" + filepath.Join(dir, "go.mod")}
 	if goflags(lookup(m.req.Env, "GOFLAGS")).value("mod") == "mod" {
 		return append(flags, "-mod=mod")
 	}
