@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The tests that need more than Go: a file system of their own that gets full
 # (Linux; as root, or where users may make namespaces), real servers
-# (services.sh installs and starts them), and a real daprd (daprd.sh builds it:
-# some minutes the first time). Needs bin/weft (make build). make test leaves them out where they cannot run;
+# (services.sh installs and starts them), a real daprd and a real func (daprd.sh
+# and func.sh build them: some minutes the first time). Needs bin/weft (make build). make test leaves them out where they cannot run;
 # here that is a failure, but for a server that cannot be had where CI is not
 # true.
 set -euo pipefail
@@ -49,4 +49,5 @@ fi
 real ./bindings/jetstream '^TestFullDisk$' disk
 real ./internal/cli '^TestErrors$/^disk-full' disk
 hack/daprd.sh
-WEFT_TEST_DAPRD=$PWD/bin/daprd hack/services.sh run -- "${BASH_SOURCE[0]/#*\//hack/}" servers
+hack/func.sh
+WEFT_TEST_DAPRD=$PWD/bin/daprd WEFT_TEST_FUNC=$PWD/bin/func hack/services.sh run -- "${BASH_SOURCE[0]/#*\//hack/}" servers
