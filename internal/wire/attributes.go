@@ -11,14 +11,13 @@ import (
 	"github.com/weftmesh/weft/internal/contract"
 )
 
-// record holds an event's context and what its optional attributes point to,
-// so that reading an event allocates once for all of them.
+// record holds an event's context and what its usual attributes point to, so
+// that reading an event allocates once for all of them.
 type record struct {
 	ctx         event.EventContextV1
 	contentType string
 	subject     string
 	time        types.Timestamp
-	schema      types.URI
 	seen        attributeSet
 }
 
@@ -110,8 +109,7 @@ func (r *record) set(name, value string) error {
 		if err != nil || !u.IsAbs() {
 			return attributeError(name, "must be an absolute URI (RFC 3986, 4.3)")
 		}
-		r.schema.URL = *u
-		r.ctx.DataSchema = &r.schema
+		r.ctx.DataSchema = &types.URI{URL: *u}
 	case "datacontenttype":
 		if err := r.saw(sawContentType, name); err != nil {
 			return err
