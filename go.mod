@@ -3,6 +3,7 @@ module github.com/weftmesh/weft
 go 1.26.4
 
 require (
+	github.com/BurntSushi/toml v1.4.0
 	github.com/GoogleCloudPlatform/functions-framework-go v1.9.2
 	github.com/OpenFunction/functions-framework-go v0.5.0
 	github.com/buildpacks/libcnb v1.30.4
@@ -59,7 +60,6 @@ require (
 	github.com/Azure/azure-sdk-for-go/sdk/azidentity v1.7.0 // indirect
 	github.com/Azure/azure-sdk-for-go/sdk/internal v1.8.0 // indirect
 	github.com/AzureAD/microsoft-authentication-library-for-go v1.2.2 // indirect
-	github.com/BurntSushi/toml v1.4.0 // indirect
 	github.com/IBM/sarama v1.50.3 // indirect
 	github.com/Masterminds/semver/v3 v3.3.0 // indirect
 	github.com/SkyAPM/go2sky v1.4.1 // indirect

@@ -101,7 +101,7 @@ func goFlags(value string) (string, error) {
 		switch {
 		case !strings.HasPrefix(w, "-") || strings.Trim(w, "-") == "":
 			return "", fmt.Errorf("%q is no flag; write a flag and its value as one word, such as -tags=a,b", w)
-		case !strings.ContainsAny(w, " \t\n"):
+		case !strings.ContainsAny(w, " \t\n\r"):
 		case !strings.Contains(w, "'"):
 			words[i] = "'" + w + "'"
 		case !strings.Contains(w, `"`):
