@@ -357,6 +357,25 @@ func init() {
 }
 `, calls: []exchange{{method: "GET", path: "/", status: 200, want: []string{"by path"}}}},
 
+		"framework paths": {reason: "of several paths, the function's name chooses the handler", packages: []string{gcf, old}, source: `
+-- functions/hello/f.go --
+package greet
+
+import ("fmt"; "net"; "net/http"; "github.com/GoogleCloudPlatform/functions-framework-go/funcframework")
+
+func init() {
+	funcframework.RegisterHTTPFunction("/greet/", hello)
+	funcframework.RegisterHTTPFunction("/other", other)
+}
+
+func hello(w http.ResponseWriter, r *http.Request) {
+	here, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	fmt.Fprint(w, "hello at ", r.URL.Path, " in the host: ", here.String() == r.Host)
+}
+
+func other(w http.ResponseWriter, r *http.Request) {}
+`, calls: []exchange{{method: "GET", path: "/x", status: 200, want: []string{"hello at /x in the host: true"}}}},
+
 		"openfunction": {reason: "the data of an event, and Send as an emit", packages: []string{of, ctx, ce, "github.com/dapr/go-sdk/service/common"}, source: `
 -- functions/hello/f.go --
 package greet
