@@ -192,6 +192,9 @@ func (gr *group) build(ctx context.Context, root string) {
 		fail(err)
 		return
 	}
+	for _, t := range gr.targets {
+		t.completed = true
+	}
 	overlay, err := gr.overlay(stage)
 	if err != nil {
 		fail(err)

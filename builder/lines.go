@@ -17,6 +17,9 @@ import (
 func (t *target) compileError(said []string, root string) error {
 	var lines []string
 	for _, line := range said {
+		if strings.HasPrefix(line, "go: downloading ") {
+			continue // that is no error
+		}
 		if line = t.tell(line, root); line == "" || !slices.Contains(lines, line) {
 			lines = append(lines, line)
 		}
@@ -56,6 +59,9 @@ func (t *target) tell(line, root string) string {
 			return relative(at+": "+rest, t.module, root)
 		}
 		return rest
+	}
+	if !t.completed {
+		return "what hosts handlers needs a module that cannot be had: " + rest
 	}
 	return t.handler + ": it is not called as it is written: " + rest
 }

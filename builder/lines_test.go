@@ -20,9 +20,11 @@ func TestTell(t *testing.T) {
 	write(t, filepath.Join(root, "go.work"), "go 1.98\n\nuse ./app\n")
 	hosted := &target{module: module, dir: module, handler: "app/f.go:5:1", scaffold: scaffold.Build{
 		Package: filepath.Join(module, "weftmain"),
-		Laid:    []string{filepath.Join(module, "weftmain"), filepath.Join(module, "weftruntime")},
+		Laid:    []string{filepath.Join(module, "weftmain"), filepath.Join(module, "weftruntime"), filepath.Join(module, "weftneeds")},
 		Files:   []string{filepath.Join(module, "go.mod"), filepath.Join(root, "go.work"), filepath.Join(root, "go.work.sum")},
 	}}
+	fresh := *hosted
+	hosted.completed = true
 	program := &target{module: module, dir: module}
 	cases := map[string]struct {
 		reason     string
@@ -33,6 +35,7 @@ func TestTell(t *testing.T) {
 		"Spaces":   {"a name with spaces and a colon", hosted, "./a b.go:1:2: undefined: x", "app/a b.go:1:2: undefined: x"},
 		"Outside":  {"a package beyond the root stays where it is", hosted, "/elsewhere/x.go:1:2: y", "/elsewhere/x.go:1:2: y"},
 		"Call":     {"what calls the handler is no file of the author's", hosted, "weftmain/main.go:30:9: cannot use x", "app/f.go:5:1: it is not called as it is written: cannot use x"},
+		"Offline":  {"a module of the runtime, where nothing can be fetched", &fresh, "weftneeds/needs.go:8:2: module lookup disabled by GOPROXY=off", "what hosts handlers needs a module that cannot be had: module lookup disabled by GOPROXY=off"},
 		"Needed":   {"a module that cannot be had, noticed in the runtime", hosted, "weftruntime/host/x.go:3:2: example.org/b@v1.0.0: not found", "app/go.mod:7: example.org/b@v1.0.0: not found"},
 		"Unknown":  {"a module that only another asks for", hosted, "weftruntime/host/x.go:3:2: example.org/c@v1.0.0: not found", "example.org/c@v1.0.0: not found"},
 		"Go":       {"a version of Go that go.mod asks for", hosted, "go: ../x/.scaffold/go.mod requires go >= 1.99 (running go 1.26)", "app/go.mod:3: requires go >= 1.99 (running go 1.26)"},

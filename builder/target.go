@@ -36,7 +36,9 @@ type target struct {
 	scaffold scaffold.Build
 	// handler is where a handler stands.
 	handler string
-	err     error
+	// completed says that there is all that hosts one.
+	completed bool
+	err       error
 }
 
 func newTarget(root string, req Request, tool *toolchain) (*target, error) {
