@@ -177,3 +177,33 @@ func TestForms(t *testing.T) {
 		}
 	}
 }
+
+// TestLaidBesideStaysAlone has a file that is laid into one handler's package
+// leave the program of another that imports it as it is.
+func TestLaidBesideStaysAlone(t *testing.T) {
+	typed := func(name, imports, more string) string {
+		return "-- functions/" + name + "/f.go --\npackage " + name + "\n\nimport (\n" + imports + "\t\"github.com/GoogleCloudPlatform/functions-framework-go/functions\"\n)\n\n" + more + "\n"
+	}
+	root := handlerProject(t, typed("imported", "", "func init() { functions.Typed(\"imported\", unexported) }\n\nfunc unexported(in string) (string, error) { return in + Text, nil }\n\nvar Text = \" text\"")+
+		typed("importing", "\t\"example.com/user/functions/imported\"\n", "func init() { functions.Typed(\"importing\", Exported) }\n\nfunc Exported(in string) (string, error) { return in + imported.Text, nil }"), gcf, old)
+	var ids []string
+	for _, names := range [][]string{{"importing"}, {"importing", "imported"}} {
+		var reqs []Request
+		output := t.TempDir()
+		for _, req := range requests(root, names...) {
+			req.Env, req.Output = environment(), output
+			reqs = append(reqs, req)
+		}
+		for _, r := range (&Go{Root: root}).Build(context.Background(), reqs...) {
+			if r.Err != nil {
+				t.Fatal(r.Err)
+			}
+			if r.Function == "importing" {
+				ids = append(ids, filepath.Base(filepath.Dir(r.Binary)))
+			}
+		}
+	}
+	if ids[0] != ids[1] {
+		t.Errorf("two binaries: %v", ids)
+	}
+}
