@@ -3,20 +3,12 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"os"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // The requests as they go over the wire: one as the gateway passes it on, and
@@ -54,99 +46,46 @@ type outcome struct {
 	lost int64
 }
 
-// closedLoop sends the same request on several connections, each time as soon
-// as the last answer is there, for d; the answers must all have the status.
-// What it does for a request is little, so that the server is the one that has
-// no more to give.
-func closedLoop(ctx context.Context, addr string, request []byte, status, connections int, d time.Duration) (outcome, error) {
-	var open []net.Conn
-	defer func() {
-		for _, c := range open {
-			_ = c.Close() // nothing that counts is under way
-		}
-	}()
-	var dialer net.Dialer
-	for range connections {
-		c, err := dialer.DialContext(ctx, "tcp", addr)
-		if err != nil {
-			return outcome{}, err
-		}
-		open = append(open, c)
+// answer reads one answer at the beginning of b. It must say its length unless
+// its status has no body; length is 0 as long as it is not all there.
+func answer(b []byte) (status, length int, err error) {
+	head, body, ok := bytes.Cut(b, []byte("\r\n\r\n"))
+	if !ok {
+		return 0, 0, nil
 	}
-	var answers, lost atomic.Int64
-	callers, ctx := errgroup.WithContext(ctx)
-	begin := time.Now()
-	for _, c := range open {
-		callers.Go(func() error {
-			in := bufio.NewReader(c)
-			if err := c.SetDeadline(begin.Add(d + unanswered)); err != nil {
-				return err
-			}
-			n := int64(0)
-			defer func() { answers.Add(n) }()
-			for time.Since(begin) < d && ctx.Err() == nil {
-				if _, err := c.Write(request); err != nil {
-					return err
-				}
-				got, err := skipAnswer(in)
-				if errors.Is(err, os.ErrDeadlineExceeded) {
-					lost.Add(1)
-					return nil
-				}
-				if err != nil {
-					return err
-				}
-				if got != status {
-					return fmt.Errorf("it answered %d, and %d is wanted", got, status)
-				}
-				n++
-			}
-			return ctx.Err()
-		})
+	if len(head) < len("HTTP/1.1 200") || !bytes.HasPrefix(head, []byte("HTTP/1.1 ")) {
+		return 0, 0, fmt.Errorf("no status in %q", head)
 	}
-	err := callers.Wait()
-	return outcome{answers.Load(), lost.Load()}, err
+	if status, err = strconv.Atoi(string(head[9:12])); err != nil {
+		return 0, 0, fmt.Errorf("no status in %q", head)
+	}
+	size := 0
+	if status != 204 {
+		_, rest, ok := bytes.Cut(head, []byte("\r\nContent-Length: "))
+		if !ok {
+			return 0, 0, errors.New("the answer does not say its length")
+		}
+		digits, _, _ := bytes.Cut(rest, []byte("\r\n"))
+		if size, err = strconv.Atoi(string(digits)); err != nil {
+			return 0, 0, fmt.Errorf("no length in %q", head)
+		}
+	}
+	if len(body) < size {
+		return 0, 0, nil
+	}
+	return status, len(head) + 4 + size, nil
 }
 
-// skipAnswer reads one answer, which must say its length unless its status has
-// no body, and returns the status.
-func skipAnswer(in *bufio.Reader) (status int, err error) {
-	line, err := in.ReadSlice('\n')
-	if err != nil {
-		return 0, err
+// expect is answer for a connection on which nothing else may come.
+func expect(b []byte, status int) (whole bool, err error) {
+	got, length, err := answer(b)
+	switch {
+	case err != nil || length == 0:
+		return false, err
+	case got != status:
+		return false, fmt.Errorf("it answered %d, and %d is wanted", got, status)
+	case length != len(b):
+		return false, fmt.Errorf("%d bytes follow its answer", len(b)-length)
 	}
-	if len(line) < len("HTTP/1.1 200") {
-		return 0, fmt.Errorf("no status in %q", line)
-	}
-	if status, err = strconv.Atoi(string(line[9:12])); err != nil {
-		return 0, fmt.Errorf("no status in %q", line)
-	}
-	length := -1
-	if status == 204 {
-		length = 0
-	}
-	for {
-		if line, err = in.ReadSlice('\n'); err != nil {
-			return 0, err
-		}
-		line = bytes.TrimRight(line, "\r\n")
-		if len(line) == 0 {
-			break
-		}
-		if rest, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
-			if length, err = strconv.Atoi(string(rest)); err != nil {
-				return 0, fmt.Errorf("no length in %q", line)
-			}
-		}
-	}
-	if length < 0 {
-		return 0, errors.New("the answer does not say its length")
-	}
-	if _, err := in.Discard(length); err != nil {
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
-		return 0, err
-	}
-	return status, nil
+	return true, nil
 }
