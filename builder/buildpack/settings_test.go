@@ -45,6 +45,16 @@ func TestSettings(t *testing.T) {
 	}
 }
 
+// TestGoflags has the flags of the build added to those that there are.
+func TestGoflags(t *testing.T) {
+	if got, want := (settings{flags: "-tags=a"}).goflags("-v"), "-v -tags=a -modcacherw"; got != want {
+		t.Errorf("GOFLAGS are %q, want %q", got, want)
+	}
+	if got, want := (settings{}).goflags(""), "-modcacherw"; got != want {
+		t.Errorf("without flags, GOFLAGS are %q, want %q", got, want)
+	}
+}
+
 // FuzzFlags has flags come out as words that begin as flags do, and none lost.
 func FuzzFlags(f *testing.F) {
 	for _, s := range []string{"", "-a", `-ldflags="-s -w" -race`, `'-a "b" c'`, `-x"y'z"`} {
