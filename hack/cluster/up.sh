@@ -74,6 +74,7 @@ make_images
 take_down # what an interrupted start has left
 no_other_node
 mkdir -p "$run/pid" "$logs"
+for log in "$logs"/*.log; do [[ ! -e $log ]] || mv "$log" "$log.before"; done
 snapshotter=$(snapshotter)
 
 say "network, certificates, API server"
@@ -89,7 +90,6 @@ say "node"
 kubelet
 await 60 kubelet kubectl wait --for=condition=Ready node/weft --timeout=1s
 install_addons
-say "waiting for what runs in it"
 ready
 touch "$run/up"
 say "up: Kubernetes $("$bin/kubectl" version --client -o yaml | sed -n 's/.*gitVersion: //p'), registry $registry, public Services at $ingress_service"

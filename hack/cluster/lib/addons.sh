@@ -56,22 +56,42 @@ inputs() {
 
 apply() { "$bin/kubectl" --kubeconfig "$pki/admin.kubeconfig" apply --server-side --force-conflicts "$@" >/dev/null; }
 
-# install applies everything, unless it was last time.
+# install_addons applies everything, unless it was last time, and waits until it
+# runs.
 install_addons() {
-	local name pids=()
-	[[ $(inputs) != "$(cat "$data/applied" 2>/dev/null)" ]] || return 0
+	local name n pids=()
+	if [[ $(inputs) == "$(cat "$data/applied" 2>/dev/null)" ]]; then
+		running 180s || die "what runs in the cluster did not get ready"
+		return
+	fi
 	say "installing ${addons[*]}"
 	render
+	# Webhooks that are there from last time must answer before what they look
+	# at changes. If they never do, the change may be what mends them.
+	running 30s || true
 	apply -R -f "$made/crds"
 	kubectl wait --for=condition=Established customresourcedefinition --all --timeout=60s >/dev/null
-	# Webhooks of what is there from last time must answer before its objects change.
-	if [[ -e $data/applied ]]; then ready; fi
 	for name in "${addons[@]}"; do
 		apply -f "$made/$name.yaml" &
 		pids+=($!)
 	done
-	for name in "${pids[@]}"; do wait "$name" || die "an addon could not be applied; see $made"; done
+	for name in "${pids[@]}"; do wait "$name" || die "not everything could be applied; it is in $made"; done
+	say "waiting for what runs in it"
+	for n in "${namespaces[@]}"; do
+		kubectl get deployment,statefulset -n "$n" -o name | while read -r name; do
+			kubectl rollout status "$name" -n "$n" --timeout=180s >/dev/null || die "$name in $n did not get ready"
+		done
+	done
 	inputs >"$data/applied"
+}
+
+# running waits for the pods of last time.
+running() { # TIMEOUT
+	local n
+	for n in "${namespaces[@]}"; do
+		[[ -n $(kubectl get pods -n "$n" -o name) ]] || continue
+		kubectl wait --for=condition=Ready pod --all -n "$n" --timeout="$1" >/dev/null || return 1
+	done
 }
 
 # forget_readiness says of every pod that it is not ready, before a kubelet is
@@ -84,16 +104,12 @@ forget_readiness() {
 			"$bin/kubectl" "$pki/admin.kubeconfig"
 }
 
-# ready waits until everything installed answers.
+# ready waits for what is more than pods.
 ready() {
-	local n
-	for n in "${namespaces[@]}"; do
-		kubectl wait --for=condition=Available deployment --all -n "$n" --timeout=180s >/dev/null
+	local name
+	for name in nats redis; do
+		kubectl rollout status "statefulset/$name" -n default --timeout=120s >/dev/null
 	done
-	for n in "${namespaces[@]}"; do
-		kubectl wait --for=condition=Ready pod --all -n "$n" --timeout=180s >/dev/null
-	done
-	kubectl wait --for=jsonpath='{.status.readyReplicas}'=1 statefulset/nats statefulset/redis -n default --timeout=120s >/dev/null
 	kubectl wait --for=condition=Ready pod -l weft.dev/server -n default --timeout=120s >/dev/null
 	kubectl wait --for=condition=Available apiservice --all --timeout=120s >/dev/null
 }
