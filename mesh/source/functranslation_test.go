@@ -336,6 +336,7 @@ func TestFuncYAMLBeside(t *testing.T) {
       scaling: {maxReplicas: 3}
       env:
         - {name: A, value: of the mesh}
+      build: {env: [{name: GOFLAGS, value: of the mesh}]}
     - name: script
       source: ./elsewhere
       command: [node, index.js]
@@ -345,6 +346,7 @@ func TestFuncYAMLBeside(t *testing.T) {
 name: other
 runtime: go
 image: x/other
+build: {buildEnvs: [{name: GOFLAGS, value: of func}, {name: GOPRIVATE, value: of func}]}
 run:
   envs:
     - {name: A, value: of func}
@@ -366,6 +368,7 @@ deploy:
 		Scaling: &v1beta1.Scaling{MinReplicas: ptr[int32](1), MaxReplicas: ptr[int32](3)},
 		Env:     []corev1.EnvVar{{Name: "B", Value: "of func"}, {Name: "A", Value: "of the mesh"}},
 		EnvFrom: []corev1.EnvFromSource{{SecretRef: &corev1.SecretEnvSource{LocalObjectReference: named("mail")}}},
+		Build:   &v1beta1.Build{Env: []v1beta1.BuildVariable{{Name: "GOPRIVATE", Value: "of func"}, {Name: "GOFLAGS", Value: "of the mesh"}}},
 	}
 	if diff := cmp.Diff(want, b.Mesh.Spec.Functions[0]); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -382,7 +385,7 @@ deploy:
 	// Without the mesh's word the fault is func.yaml's, and is told there.
 	_, problems = Load(path, Options{})
 	problems = problems.Errors()
-	if len(problems) != 1 || problems[0].File != wantFiles[1] || problems[0].Line != 13 || problems[0].Path != "deploy.options.resources.limits.concurrency" {
+	if len(problems) != 1 || problems[0].File != wantFiles[1] || problems[0].Line != 14 || problems[0].Path != "deploy.options.resources.limits.concurrency" {
 		t.Errorf("got %v", problems)
 	}
 }
