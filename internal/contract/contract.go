@@ -68,6 +68,9 @@ const (
 
 // CloudEvents extensions.
 const (
+	// ExtPrefix begins the names of those that are Weft's own, which only an
+	// engine sets: what events from outside say so is left out.
+	ExtPrefix = "weft"
 	// ExtFrom is the function that an event comes from, as written in the
 	// mesh.
 	ExtFrom = "weftfrom"

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"strconv"
 
 	"github.com/cloudevents/sdk-go/v2/event"
 
@@ -27,6 +28,14 @@ func (h *Host) serveHTTP(w http.ResponseWriter, r *http.Request, f *mounted, mod
 		if err != nil {
 			h.refuse(w, r, readFailure(err))
 			return
+		}
+		if disown(r.Header, events) && mode != wire.Binary {
+			if body, err = rewrite(mode, events); err != nil {
+				h.refuse(w, r, readFailure(err))
+				return
+			}
+			r.ContentLength = int64(len(body))
+			r.Header["Content-Length"] = []string{strconv.Itoa(len(body))}
 		}
 		if len(events) > 0 {
 			e = &events[0]

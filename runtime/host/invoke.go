@@ -36,6 +36,7 @@ func (h *Host) serveDelivery(w http.ResponseWriter, r *http.Request, f *mounted)
 		}
 		return
 	}
+	disown(r.Header, events)
 	if len(events) == 1 {
 		e := &events[0]
 		h.invoke(w, r, f, e, ofTopic(r, mode, e), Input{Event: e, ContentType: e.DataContentType(), Body: e.Data()})
