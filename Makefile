@@ -10,6 +10,8 @@ GO ?= go
 LDFLAGS := -X github.com/weftmesh/weft/internal/version.Source=$(CURDIR)
 # The samples that docs/ has a picture of.
 PICTURES := order-processing fan-out-join
+# Tests of real programs and servers are for test-real, which brings these.
+HERMETIC := -skip '^TestReal'
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 
 ##@ Use
@@ -30,11 +32,11 @@ demo: build ## The same on free ports, then stop and exit 0
 
 .PHONY: test
 test: ## All hermetic tests: Go alone is needed
-	$(GO) test ./...
+	$(GO) test $(HERMETIC) ./...
 
 .PHONY: test-race
 test-race: ## What runs in parallel, with the race detector (needs a C compiler)
-	$(GO) test -race ./bindings/... ./builder/... ./internal/local/... ./internal/telemetry/... ./internal/wire/... ./mesh/... ./runtime/... ./samples/...
+	$(GO) test -race $(HERMETIC) ./bindings/... ./builder/... ./internal/local/... ./internal/telemetry/... ./internal/wire/... ./mesh/... ./runtime/... ./samples/...
 
 .PHONY: test-real
 test-real: build ## Tests that need more than Go: real servers, a real daprd, a file system that gets full

@@ -3,9 +3,9 @@
 # (Linux; as root, or where users may make namespaces), real servers
 # (services.sh installs and starts them), a real daprd, a real func and the real
 # lifecycle of buildpacks (daprd.sh, func.sh and lifecycle.sh build them: some
-# minutes the first time). Needs bin/weft (make build). make test leaves them out where they cannot run;
-# here that is a failure, but for a server that cannot be had where CI is not
-# true.
+# minutes the first time). Needs bin/weft (make build). make test leaves out the
+# tests named TestReal. What a test lacks is a failure here, but for a server
+# that cannot be had where CI is not true.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/weftmesh/weft/bindings/daprapi/contract"
+	"github.com/weftmesh/weft/internal/realtest"
 	"github.com/weftmesh/weft/runtime/internal/component"
 	"github.com/weftmesh/weft/runtime/internal/dapr"
 )
@@ -17,13 +18,7 @@ import (
 // TestRealDaprd: what runtime/state and the others promise holds beside daprd too, which
 // is what a function on a cluster has.
 func TestRealDaprd(t *testing.T) {
-	path := os.Getenv("WEFT_TEST_DAPRD")
-	if path == "" {
-		if os.Getenv("WEFT_REAL") == "1" {
-			t.Fatal("WEFT_TEST_DAPRD names no daprd: make test-real builds one")
-		}
-		t.Skip("WEFT_TEST_DAPRD names no daprd: make test-real builds one")
-	}
+	path := realtest.Need(t, "WEFT_TEST_DAPRD", "make test-real builds daprd")
 	dir := t.TempDir()
 	app := httptest.NewServer(http.NotFoundHandler()) // daprd waits for one
 	defer app.Close()

@@ -28,6 +28,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/weftmesh/weft/internal/realtest"
 )
 
 // nobody is the user that the lifecycle and programs run as where the test is
@@ -52,13 +54,8 @@ type lifecycle struct {
 
 func newLifecycle(t *testing.T) *lifecycle {
 	t.Helper()
-	l := &lifecycle{t: t, programs: os.Getenv("WEFT_TEST_LIFECYCLE"), uid: os.Getuid(), gid: os.Getgid()}
-	if l.programs == "" {
-		if os.Getenv("WEFT_REAL") == "1" {
-			t.Fatal("WEFT_TEST_LIFECYCLE does not name the directory of the lifecycle's programs: run hack/test-real.sh")
-		}
-		t.Skip("needs the lifecycle: hack/test-real.sh builds it")
-	}
+	programs := realtest.Need(t, "WEFT_TEST_LIFECYCLE", "make test-real builds the programs of the lifecycle")
+	l := &lifecycle{t: t, programs: programs, uid: os.Getuid(), gid: os.Getgid()}
 	if l.uid == 0 {
 		l.uid, l.gid = nobody, nobody
 	}

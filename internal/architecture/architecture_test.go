@@ -41,6 +41,7 @@ var levels = map[string]int{
 	"internal/contract":     1,
 	"internal/adminapi":     1,
 	"internal/pages":        1,
+	"internal/realtest":     1,
 	"internal/version":      1,
 	"samples":               100,
 	"hack":                  110,

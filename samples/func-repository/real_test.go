@@ -30,6 +30,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/weftmesh/weft/internal/adminapi"
+	"github.com/weftmesh/weft/internal/realtest"
 )
 
 // limit bounds how long something may take to come up.
@@ -40,13 +41,7 @@ const limit = 60 * time.Second
 // holds; and has the same project, untouched, run by weft up and built by weft
 // build. All three give the same answers.
 func TestRealFunc(t *testing.T) {
-	program := os.Getenv("WEFT_TEST_FUNC")
-	if program == "" {
-		if os.Getenv("WEFT_REAL") == "1" {
-			t.Fatal("WEFT_TEST_FUNC names no func; hack/func.sh builds it")
-		}
-		t.Skip("WEFT_TEST_FUNC names no func")
-	}
+	program := realtest.Need(t, "WEFT_TEST_FUNC", "make test-real builds func")
 	repository := gitRepository(t)
 	weft := filepath.Join(t.TempDir(), "weft")
 	run(t, "../..", "go", "build", "-o", weft, "./cmd/weft")
