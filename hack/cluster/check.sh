@@ -12,7 +12,10 @@ source "$here/lib/stop.sh"
 k() { kubectl --namespace weft-check "$@"; }
 
 cleanup() {
-	kubectl delete namespace weft-check --ignore-not-found --timeout=120s >/dev/null 2>&1 || true
+	kubectl delete namespace weft-check --ignore-not-found --wait=false >/dev/null
+	# Knative's pods would take half a minute to say goodbye.
+	k delete pods --all --grace-period=1 --wait=false >/dev/null
+	kubectl wait --for=delete namespace/weft-check --timeout=120s >/dev/null
 	"$bin/queue" -nats "nats://$(address nats default):4222" delete weft-check 2>/dev/null || true
 }
 address() { kubectl get service "$1" -n "$2" -o jsonpath='{.spec.clusterIP}'; }

@@ -17,7 +17,7 @@ source "$here/lib/stop.sh"
 examine() {
 	local have missing=() kind
 	command -v kubectl >/dev/null || "$here/build.sh" kubernetes-api
-	have=$(PATH=$PATH:$bin command kubectl get customresourcedefinitions --request-timeout=20s -o name) ||
+	have=$(PATH=$PATH:$bin command kubectl get customresourcedefinitions --request-timeout=20s -o name 2> >(grep -v '^E[0-9]' >&2)) ||
 		die "the cluster of KUBECONFIG=$KUBECONFIG does not answer; unset it for a cluster on this machine"
 	for kind in services.serving.knative.dev scaledobjects.keda.sh components.dapr.io; do
 		grep -q "/$kind\$" <<<"$have" || missing+=("$kind")
@@ -57,7 +57,7 @@ install_packages() {
 	rm -f "$log"
 }
 
-[[ -z ${KUBECONFIG:-} || $KUBECONFIG -ef $kubeconfig ]] || examine
+[[ -z ${KUBECONFIG:-} || $KUBECONFIG == "$kubeconfig" || $KUBECONFIG -ef $kubeconfig ]] || examine
 need_root cluster-up
 lock
 if [[ -e $run/up ]] && all_alive && kubectl get --raw /readyz >/dev/null 2>&1; then
@@ -84,7 +84,7 @@ container_engine "${image[pause]}"
 import_images &
 importing=$!
 control_plane
-forget_readiness
+forget
 wait "$importing" || die "images could not be imported into containerd"
 say "node"
 kubelet

@@ -94,10 +94,14 @@ running() { # TIMEOUT
 	done
 }
 
-# forget_readiness says of every pod that it is not ready, before a kubelet is
-# there to know: what a cluster wrote down before it was stopped would be
-# believed.
-forget_readiness() {
+# forget takes back what was written down before the cluster was stopped, and
+# would be believed: that pods are ready, before a kubelet is there to know, and
+# who leads, which others would wait a minute to take over.
+forget() {
+	local n
+	for n in $(kubectl get namespaces -o name); do
+		[[ $n == */kube-* ]] || kubectl delete lease --all -n "${n#*/}" >/dev/null
+	done
 	kubectl get pods -A --no-headers -o custom-columns=N:.metadata.namespace,P:.metadata.name |
 		xargs -r -P4 -L1 sh -c '"$0" --kubeconfig "$1" -n "$2" patch pod "$3" --subresource=status --type=strategic \
 			-p "{\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"False\"},{\"type\":\"ContainersReady\",\"status\":\"False\"}]}}" >/dev/null' \

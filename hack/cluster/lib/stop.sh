@@ -7,16 +7,21 @@ all_alive() {
 	for name in "${daemons[@]}"; do alive "$name" || return 1; done
 }
 
-# The processes of pods, in whatever version of cgroups there is.
+# Where pods are, in either version of cgroups. Those of a Kubernetes within
+# another container engine, such as kind's, are further down.
+pod_groups() { compgen -G '/sys/fs/cgroup/kubepods' || true; compgen -G '/sys/fs/cgroup/*/kubepods' || true; }
+
 pod_processes() {
-	find /sys/fs/cgroup -path '*/kubepods*' -name cgroup.procs -exec cat {} + 2>/dev/null | sort -u || true
+	local group
+	pod_groups | while read -r group; do
+		find "$group" -name cgroup.procs -exec cat {} + 2>/dev/null || true
+	done | sort -u
 }
 
 # no_other_node: two kubelets would take each other's pods for their own.
 no_other_node() {
 	[[ -z $(pod_processes) ]] || die "pods of another Kubernetes run on this machine; set KUBECONFIG to that one"
-	ip route get "$node_address" 2>/dev/null | grep -q 'dev weft-cluster' ||
-		[[ -z $(ip -o address show to 198.18.0.0/15) ]] || die "addresses of 198.18.0.0/15 are in use on this machine"
+	[[ -z $(ip -o address show to 198.18.0.0/15) ]] || die "addresses of 198.18.0.0/15 are in use on this machine"
 }
 
 # take_down stops every process and takes away mounts, network and cgroups, also
@@ -46,6 +51,8 @@ take_down() {
 	# Rules of iptables and the bridge go with the namespace.
 	[[ ! -e /run/netns/$ns ]] || ip netns delete "$ns"
 	ip link delete weft-cluster 2>/dev/null || true
-	find /sys/fs/cgroup -depth -type d -path '*/kubepods*' -exec rmdir {} + 2>/dev/null || true
+	pod_groups | while read -r name; do
+		find "$name" -depth -type d -exec rmdir {} + 2>/dev/null || true
+	done
 	rm -rf "$run"
 }
