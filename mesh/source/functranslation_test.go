@@ -95,6 +95,18 @@ func TestFuncYAMLFields(t *testing.T) {
 				`12:24: run.envs[6].value: a list is not text`,
 			},
 		},
+		"reference within text": {
+			reason: "func replaces whole values only, and says nothing",
+			file:   "run:\n  envs:\n    - {name: URL, value: 'http://{{ env:FROM_HERE }}/x'}\nbuild:\n  buildEnvs:\n    - {name: GOFLAGS, value: '-tags={{env:FROM_HERE}}'}\n",
+			want: v1beta1.Function{
+				Env:   []corev1.EnvVar{{Name: "URL", Value: "http://{{ env:FROM_HERE }}/x"}},
+				Build: &v1beta1.Build{Env: []v1beta1.BuildVariable{{Name: "GOFLAGS", Value: "-tags={{env:FROM_HERE}}"}}},
+			},
+			warned: []string{
+				`6:26: run.envs[0].value: warning: {{ env: … }} within other text is taken as it is written, as func does; make it the whole value, and put the text into the variable`,
+				`9:30: build.buildEnvs[0].value: warning: {{env: … }} within other text is taken as it is written, as func does; make it the whole value, and put the text into the variable`,
+			},
+		},
 		"reserved variable": {
 			reason: "a fault of the mesh has the field that func.yaml has",
 			file:   "run:\n  envs:\n    - {name: PORT, value: '1'}\n",

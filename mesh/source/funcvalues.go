@@ -16,6 +16,7 @@ import (
 // What the value of a variable in a func.yaml may refer to.
 var (
 	funcEnvRef    = regexp.MustCompile(`^{{\s*env:(\w+)\s*}}$`)
+	funcWithin    = regexp.MustCompile(`{{\s*(env|secret|configMap):`)
 	funcObjectRef = regexp.MustCompile(`^{{\s*(secret|configMap):([-.\w]+?)(?::([-._a-zA-Z0-9]+))?\s*}}$`)
 )
 
@@ -61,6 +62,9 @@ func (t *funcYAML) pair(item *node, key string) (name, value *node, ok bool) {
 // process. Other references are faults.
 func (t *funcYAML) resolved(value *node) (_ *node, fromEnv, ok bool) {
 	if !strings.HasPrefix(value.value, "{{") {
+		if ref := funcWithin.FindString(value.value); ref != "" {
+			t.ds.warn(value.at, "%s … }} within other text is taken as it is written, as func does", ref).Hint = "make it the whole value, and put the text into the variable"
+		}
 		return value, false, true
 	}
 	m := funcEnvRef.FindStringSubmatch(value.value)
