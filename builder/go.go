@@ -200,18 +200,13 @@ func (gr *group) build(ctx context.Context, root string) {
 		fail(err)
 		return
 	}
-	var packages listing
-	var report buildReport
-	both, bctx := errgroup.WithContext(ctx)
-	both.Go(func() (err error) {
-		packages, err = list(bctx, overlay, gr.targets)
-		return err
-	})
-	both.Go(func() (err error) {
-		report, err = compile(bctx, stage, overlay, gr.targets)
-		return err
-	})
-	if err := both.Wait(); err != nil {
+	packages, report, err := gr.make(ctx, stage, overlay)
+	if err == nil && packages.outdated() && gr.targets[0].hosted() {
+		if err = gr.widen(ctx, overlay, root); err == nil {
+			packages, report, err = gr.make(ctx, stage, overlay)
+		}
+	}
+	if err != nil {
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
@@ -222,14 +217,19 @@ func (gr *group) build(ctx context.Context, root string) {
 		// Nothing of the module can be loaded: its go.mod is wrong, or asks
 		// for another Go.
 		for _, t := range gr.targets {
-			t.err = t.compileError(strings.Split(packages.failed, "\n"), root)
+			if t.err == nil {
+				t.err = t.compileError(strings.Split(packages.failed, "\n"), root)
+			}
 		}
 		return
 	}
 	var sound []*target
 	for i, t := range gr.targets {
 		gr.results[i].Inputs = packages.inputs(t)
-		if t.err = packages.check(t, root); t.err == nil {
+		if t.err == nil {
+			t.err = packages.check(t, root)
+		}
+		if t.err == nil {
 			sound = append(sound, t)
 		}
 	}
@@ -244,6 +244,20 @@ func (gr *group) build(ctx context.Context, root string) {
 			gr.results[i].Binary, t.err = t.keep(stage, packages, report, began, root)
 		}
 	}
+}
+
+// make lists and compiles the targets at the same time.
+func (gr *group) make(ctx context.Context, stage string, overlay []string) (packages listing, report buildReport, err error) {
+	both, bctx := errgroup.WithContext(ctx)
+	both.Go(func() (err error) {
+		packages, err = list(bctx, overlay, gr.targets)
+		return err
+	})
+	both.Go(func() (err error) {
+		report, err = compile(bctx, stage, overlay, gr.targets)
+		return err
+	})
+	return packages, report, both.Wait()
 }
 
 // overlay is the flag that lays what hosts the handlers beside them.

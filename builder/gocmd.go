@@ -55,7 +55,11 @@ func list(ctx context.Context, overlay []string, targets []*target) (listing, er
 	if targets[0].req.Race {
 		args = append(args, "-race")
 	}
-	stdout, stderr, err := targets[0].run(ctx, args, targets)
+	return read(targets[0].run(ctx, args, targets))
+}
+
+// read takes what go list has written.
+func read(stdout, stderr []byte, err error) (listing, error) {
 	packages := listing{byPath: make(map[string]*gopackage)}
 	var exit *exec.ExitError
 	switch {
@@ -78,8 +82,12 @@ func list(ctx context.Context, overlay []string, targets []*target) (listing, er
 
 // of returns the target's own package, nil if it was not listed.
 func (l listing) of(t *target) *gopackage {
+	return l.at(t.main())
+}
+
+func (l listing) at(dir string) *gopackage {
 	for _, p := range l.byPath {
-		if p.Dir == t.main() {
+		if p.Dir == dir {
 			return p
 		}
 	}
@@ -98,10 +106,25 @@ func (l listing) deps(t *target) []string {
 // check returns what keeps a target from being compiled.
 func (l listing) check(t *target, root string) error {
 	p := l.of(t)
-	if p == nil {
+	lines := p.faults()
+	switch {
+	case p == nil:
 		return nil // the compiler has a better word for it
+	case len(lines) > 0:
+		return t.compileError(lines, root)
+	case p.Name != "main":
+		return &SourceError{Function: t.req.Function, Dir: t.shown,
+			Reason: fmt.Sprintf("it is package %s, not a main package", p.Name),
+			Hint:   "name it `package main` with a main function that ends in fn.Main()"}
 	}
-	var lines []string
+	return nil
+}
+
+// faults are what keeps a package and those that it imports from being loaded.
+func (p *gopackage) faults() (lines []string) {
+	if p == nil {
+		return nil
+	}
 	for _, e := range append([]*goerror{p.Error}, p.DepsErrors...) {
 		if e == nil {
 			continue
@@ -114,15 +137,7 @@ func (l listing) check(t *target, root string) error {
 			lines = append(lines, part)
 		}
 	}
-	switch {
-	case len(lines) > 0:
-		return t.compileError(lines, root)
-	case p.Name != "main":
-		return &SourceError{Function: t.req.Function, Dir: t.shown,
-			Reason: fmt.Sprintf("it is package %s, not a main package", p.Name),
-			Hint:   "name it `package main` with a main function that ends in fn.Main()"}
-	}
-	return nil
+	return lines
 }
 
 // buildReport is what `go build -json` said.
@@ -179,9 +194,14 @@ func (t *target) run(ctx context.Context, args []string, targets []*target) (std
 	for _, o := range targets {
 		args = append(args, o.pattern())
 	}
+	return t.start(ctx, slices.Concat(t.env, t.scaffold.Env), args)
+}
+
+// start starts the go command in the module and waits for it.
+func (t *target) start(ctx context.Context, env, args []string) (stdout, stderr []byte, err error) {
 	var bout, berr bytes.Buffer
 	cmd := exec.CommandContext(ctx, t.tool.path, args...)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = t.module, slices.Concat(t.env, t.scaffold.Env), &bout, &berr
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = t.module, env, &bout, &berr
 	endWithContext(cmd)
 	err = cmd.Run()
 	return bout.Bytes(), berr.Bytes(), err

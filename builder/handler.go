@@ -53,16 +53,20 @@ func (t *target) complete(ctx context.Context, root string) error {
 	if t.scaffold.Package == "" {
 		return nil
 	}
-	return t.scaffold.Complete(func(args []string) error {
-		_, stderr, err := t.run(ctx, args, nil)
-		if exit, ok := errors.AsType[*exec.ExitError](err); ok && ctx.Err() == nil && len(exit.Stderr)+len(stderr) > 0 {
-			return t.compileError(strings.Split(strings.TrimSpace(string(stderr)), "\n"), root)
-		}
-		if err != nil {
-			return errors.Join(ctx.Err(), err)
-		}
-		return nil
-	})
+	return t.scaffold.Complete(func(args []string) error { return t.completing(ctx, args, nil, root) })
+}
+
+// completing runs the go command that completes a go.mod, for the main packages
+// of targets.
+func (t *target) completing(ctx context.Context, args []string, targets []*target, root string) error {
+	_, stderr, err := t.run(ctx, args, targets)
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && ctx.Err() == nil && len(exit.Stderr)+len(stderr) > 0 {
+		return t.compileError(strings.Split(strings.TrimSpace(string(stderr)), "\n"), root)
+	}
+	if err != nil {
+		return errors.Join(ctx.Err(), err)
+	}
+	return nil
 }
 
 // hostID changes with what hosts handlers, and with the name that chooses one.

@@ -153,9 +153,14 @@ func (t *target) built() string { return filepath.Base(t.main()) }
 // name of a binary.
 var majorVersion = regexp.MustCompile(`^v[0-9]+$`)
 
-// pattern names the package for a go command that runs in the module.
-func (t *target) pattern() string {
-	rel, err := filepath.Rel(t.module, t.main())
+// pattern names the main package for a go command that runs in the module.
+func (t *target) pattern() string { return t.within(t.main()) }
+
+// source names the package of the request's directory so.
+func (t *target) source() string { return t.within(t.dir) }
+
+func (t *target) within(dir string) string {
+	rel, err := filepath.Rel(t.module, dir)
 	if err != nil || rel == "." {
 		return "."
 	}

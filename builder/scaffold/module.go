@@ -48,6 +48,9 @@ type mod struct {
 	inputs []string
 	// runtime is where the runtime's source is laid; empty if it is not.
 	runtime string
+	// raised are modules of the handler that the runtime's have to be met with,
+	// and their versions.
+	raised map[string]string
 	// laid are files that the overlay supplies.
 	laid map[string][]byte
 }
@@ -74,6 +77,11 @@ func newMod(req Request) (*mod, error) {
 	}
 	if err := m.godebug(file.Godebug, m.language); err != nil {
 		return nil, err
+	}
+	if !m.own {
+		if m.raised, err = together(file); err != nil {
+			return nil, err
+		}
 	}
 	work, err := findWork(req.Module, lookup(req.Env, "GOWORK"))
 	if err != nil {
@@ -158,6 +166,11 @@ func (m *mod) settle() (packages []string, err error) {
 			return nil, err
 		}
 	}
+	for path, version := range m.raised {
+		if err := m.file.AddRequire(path, version); err != nil {
+			return nil, err
+		}
+	}
 	version, err := m.needs("weft", false)
 	if err != nil {
 		return nil, err
@@ -166,6 +179,9 @@ func (m *mod) settle() (packages []string, err error) {
 	case "func":
 		packages = append(packages, "knative.dev/func-go/"+map[detect.Form]string{detect.HTTP: "http", detect.CloudEvent: "cloudevents"}[m.req.Handler.Form])
 		_, err = m.needs("func", true)
+	case "typed":
+		packages = append(packages, "github.com/GoogleCloudPlatform/functions-framework-go/functions")
+		_, err = m.needs("framework", false)
 	case "framework":
 		packages = append(packages, "github.com/GoogleCloudPlatform/functions-framework-go/funcframework")
 		_, err = m.needs("framework", false)

@@ -92,11 +92,24 @@ func (b *Build) Complete(run func(args []string) error) error {
 			return fmt.Errorf("write what hosts it: %w", err)
 		}
 	}
-	args := slices.Concat([]string{"list"}, b.Flags, []string{b.Overlay, "-mod=mod", "-deps", "-f={{with .Error}}{{.}}{{end}}", b.resolve})
-	if err := run(args); err != nil {
+	if err := run(append(b.completion(b.Overlay), b.resolve)); err != nil {
 		return err
 	}
 	return write(baseAt, base)
+}
+
+// Widen completes the go.mod for all that the handlers import, too: modules
+// that they share with the runtime may need others in the higher version. The
+// overlay is Join's; run adds the packages.
+func (b *Build) Widen(overlay string, run func(args []string) error) error {
+	completing.Lock()
+	defer completing.Unlock()
+	return run(b.completion(overlay))
+}
+
+// completion are the arguments by which the go command completes the go.mod.
+func (b *Build) completion(overlay string) []string {
+	return slices.Concat([]string{"list"}, b.Flags, []string{overlay, "-mod=mod", "-deps", "-f={{with .Error}}{{.}}{{end}}"})
 }
 
 // unused is how long the go.mod of a build stays that no other has needed

@@ -92,7 +92,7 @@ func (m *mod) vendor(list []byte) error {
 	}
 	vendored, versions := parseVendor(list)
 	for _, v := range vendored {
-		if v.Version == "" || hosting[v.Path] || v.Path == weftModule {
+		if v.Version == "" || hosting[v.Path] || m.raised[v.Path] != "" || v.Path == weftModule {
 			continue
 		}
 		dir := filepath.Join(m.req.Module, "vendor", filepath.FromSlash(v.Path))
