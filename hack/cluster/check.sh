@@ -38,7 +38,7 @@ digest=$(grep -o 'sha256:[0-9a-f]*' "$scratch/built" | head -1)
 say "registry: weft build pushed $registry/check-probe"
 
 "$bin/queue" -nats "nats://$(address nats default):4222" fill weft-check worker 25
-sed "s|@image@|$registry/check-probe@$digest|" "$here/check/objects.yaml" | k apply --server-side -f - >/dev/null
+sed "s|@image@|$registry/check-probe@$digest|" "$here/check/objects.yaml" | k apply --server-side -f - >/dev/null 2> >(grep -v '^Warning' >&2 || true)
 rm -rf "$scratch"
 
 wait_for --for=condition=Ready ksvc/hello ksvc/local ksvc/hpa
