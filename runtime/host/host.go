@@ -166,6 +166,11 @@ func (h *Host) begin(c *call.Call, ctx *call.Context, r *http.Request, f *mounte
 	ctx.Begin(parent, c, !known)
 }
 
+// panicError is what a handler panicked with.
+type panicError struct{ value any }
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
+
 // guard calls handler and turns a panic into an error, its stack into a line
 // of the log. http.ErrAbortHandler goes on to net/http.
 func (h *Host) guard(ctx context.Context, handler func()) (err error) {
@@ -176,7 +181,7 @@ func (h *Host) guard(ctx context.Context, handler func()) (err error) {
 			panic(v)
 		default:
 			h.log.ErrorContext(ctx, "handler panicked", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
-			err = fmt.Errorf("panic: %v", v)
+			err = &panicError{v}
 		}
 	}()
 	handler()

@@ -170,7 +170,13 @@ func (h *Host) fail(ctx context.Context, w http.ResponseWriter, c *call.Call, er
 		retryAfter(w.Header(), after)
 	}
 	h.logFailure(ctx, status, err)
-	problem(w, status, err.Error())
+	text := err.Error()
+	if _, ok := errors.AsType[*panicError](err); ok && c.Event == nil {
+		// Whoever sends a plain request may be anybody, and what a handler
+		// panics with is not meant for them.
+		text = "the function panicked; its log says why"
+	}
+	problem(w, status, text)
 }
 
 // refuse answers a request that no function is called with.
