@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -27,12 +28,27 @@ const asWeft = "WEFT_SAMPLES_AS_WEFT"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asWeft) == "" {
-		os.Exit(m.Run())
+		os.Exit(test(m))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := cli.Main(ctx, append([]string{"weft"}, os.Args[1:]...), cli.Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
 	stop()
 	os.Exit(code)
+}
+
+// programs is the directory of the functions' programs. Engines have it one after
+// another, so that the mesh runs what was built for the projects alone.
+var programs string
+
+func test(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "weft-handlers-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	programs = dir
+	return m.Run()
 }
 
 // step asks a running project something.
@@ -141,6 +157,7 @@ func TestTests(t *testing.T) {
 			continue
 		}
 		t.Run(entry.Name(), func(t *testing.T) {
+			t.Parallel()
 			if projects[entry.Name()].steps == nil {
 				t.Errorf("%s is never run: give it steps", entry.Name())
 			}
@@ -180,6 +197,9 @@ func weft(args ...string) *exec.Cmd {
 func up(t *testing.T, file string, folders ...string) *engine {
 	t.Helper()
 	e := &engine{t: t, data: t.TempDir()}
+	if err := os.Symlink(programs, filepath.Join(e.data, "bin")); err != nil {
+		t.Fatal(err)
+	}
 	env := filepath.Join(t.TempDir(), "env")
 	if err := os.WriteFile(env, []byte("ARCHIVE="+filepath.Join(e.data, "letters.jsonl")+"\n"), 0o600); err != nil {
 		t.Fatal(err)
