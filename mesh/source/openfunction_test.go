@@ -127,7 +127,7 @@ func TestOpenFunctionFields(t *testing.T) {
 		"pod": {
 			reason: "environment, resources and what else a mesh has of a pod",
 			spec: "  serving:\n    params: {LEVEL: debug, PORTS: 3}\n    labels: {team: a}\n    annotations: {dapr.io/log-level: info, openfunction.io/enable-dapr: \"true\"}\n    template:\n      serviceAccountName: sa\n      nodeSelector: {a: b}\n      containers:\n" +
-				"        - name: function\n          imagePullPolicy: IfNotPresent\n          env: [{name: A, value: b}]\n          resources: {limits: {cpu: 1}}\n          readinessProbe: {httpGet: {path: /ready, port: 8080}, periodSeconds: 3}\n        - name: log\n",
+				"        - name: function\n          imagePullPolicy: IfNotPresent\n          env: [{name: A, value: b}]\n          resources: {limits: {cpu: 1}}\n          readinessProbe: {httpGet: {path: /ready, port: 8080}, periodSeconds: 3}\n          livenessProbe: {tcpSocket: {port: 1}}\n        - name: log\n",
 			want: v1beta1.Function{
 				Triggers: root, Labels: map[string]string{"team": "a"}, Annotations: map[string]string{"dapr.io/log-level": "info"}, ServiceAccountName: "sa",
 				Env:            []corev1.EnvVar{{Name: "LEVEL", Value: "debug"}, {Name: "PORTS", Value: "3"}, {Name: "A", Value: "b"}},
@@ -140,7 +140,8 @@ func TestOpenFunctionFields(t *testing.T) {
 				"14:11: spec.serving.template.containers[0].imagePullPolicy: warning: is left out: a mesh sets nothing like it",
 				"17:52: spec.serving.template.containers[0].readinessProbe.httpGet.port: warning: is left out: it is asked for at the function's own address",
 				"17:65: spec.serving.template.containers[0].readinessProbe.periodSeconds: warning: is left out: the engine decides how often it asks",
-				`18:11: spec.serving.template.containers[1]: warning: is left out: a function is one container, "function"; write a function of its own for it, in a mesh`,
+				"18:27: spec.serving.template.containers[0].livenessProbe.tcpSocket: warning: is left out: probes of a mesh are requests; write httpGet with a path, or nothing: what hosts a handler answers health requests itself",
+				`19:11: spec.serving.template.containers[1]: warning: is left out: a function is one container, "function"; write a function of its own for it, in a mesh`,
 			},
 		},
 		"build": {

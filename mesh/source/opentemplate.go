@@ -38,7 +38,9 @@ func (t *openFunction) container(c *node) {
 // probe takes over where a probe asks.
 func (t *openFunction) probe(name string) func(entry) {
 	return func(e entry) {
+		otherwise := t.leftOut("probes of a mesh are requests", "write httpGet with a path, or nothing: what hosts a handler answers health requests itself")
 		t.some(e.value, "the engine decides how often it asks", fields{
+			"tcpSocket": otherwise, "exec": otherwise, "grpc": otherwise,
 			"httpGet": func(get entry) {
 				t.some(get.value, "it is asked for at the function's own address", fields{"path": t.as(name, "httpGet", "path")})
 			},
