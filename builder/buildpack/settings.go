@@ -73,12 +73,15 @@ func readSettings(env []string) (settings, error) {
 			s.flags = flags
 		case name == envKeep:
 			for pattern := range strings.SplitSeq(value, ":") {
-				pattern = strings.TrimSuffix(path.Clean(filepath.ToSlash(strings.TrimSpace(pattern))), "/")
+				if pattern = strings.TrimSpace(pattern); pattern == "" {
+					continue
+				}
+				pattern = path.Clean(filepath.ToSlash(pattern))
 				if _, err := path.Match(pattern, "a"); err != nil || !filepath.IsLocal(pattern) {
 					fault("%s has the pattern %q: write patterns of paths below the source, such as templates/*.html, with colons between them", name, pattern)
-				} else if pattern != "." {
-					s.keep = append(s.keep, pattern)
+					continue
 				}
+				s.keep = append(s.keep, pattern)
 			}
 		case isForeign && value != "":
 			fault("%s is a setting of another buildpack: %s", name, instead)
