@@ -1,7 +1,6 @@
 package builder
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -164,12 +163,10 @@ func compile(ctx context.Context, stage string, overlay []string, targets []*tar
 	if err != nil && (!errors.As(err, &exit) || ctx.Err() != nil) {
 		return report, errors.Join(ctx.Err(), err)
 	}
-	lines := bufio.NewScanner(bytes.NewReader(append(stdout, stderr...)))
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
+	for line := range bytes.Lines(append(stdout, stderr...)) {
 		var e struct{ ImportPath, Action, Output string }
-		if json.Unmarshal(lines.Bytes(), &e) != nil || e.Action == "" {
-			e.Output, e.ImportPath = lines.Text()+"\n", ""
+		if json.Unmarshal(line, &e) != nil || e.Action == "" {
+			e.Output, e.ImportPath = string(line), ""
 		}
 		report.output[e.ImportPath] += e.Output
 	}
