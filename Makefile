@@ -10,6 +10,8 @@ GO ?= go
 LDFLAGS := -X github.com/weftmesh/weft/internal/version.Source=$(CURDIR)
 # The samples that docs/ has a picture of.
 PICTURES := order-processing fan-out-join
+# Tests of real programs and servers are for test-real, which brings these.
+HERMETIC := -skip '^TestReal'
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 
 ##@ Use
@@ -30,11 +32,11 @@ demo: build ## The same on free ports, then stop and exit 0
 
 .PHONY: test
 test: ## All hermetic tests: Go alone is needed
-	$(GO) test ./...
+	$(GO) test $(HERMETIC) ./...
 
 .PHONY: test-race
 test-race: ## What runs in parallel, with the race detector (needs a C compiler)
-	$(GO) test -race ./bindings/... ./builder/... ./internal/local/... ./internal/telemetry/... ./internal/wire/... ./mesh/... ./runtime/... ./samples/...
+	$(GO) test -race $(HERMETIC) ./bindings/... ./builder/... ./internal/local/... ./internal/telemetry/... ./internal/wire/... ./mesh/... ./runtime/... ./samples/...
 
 .PHONY: test-real
 test-real: build ## Tests that need more than Go: real servers, a real daprd, a file system that gets full
@@ -60,6 +62,16 @@ bench: build ## Measure the order mesh; BENCH_OUT=file for JSON, BENCH_QUICK=1 f
 bench-dapr: build ## Measure the Dapr API beside a real daprd; BENCH_OUT, BENCH_QUICK as above
 	@hack/daprd.sh
 	@hack/services.sh run redis -- $(GO) run ./hack/bench/dapr
+
+##@ Cluster
+
+.PHONY: cluster-up
+cluster-up: ## A Kubernetes with Knative, KEDA and Dapr on this machine (root, Linux), or check that of KUBECONFIG
+	@hack/cluster/up.sh
+
+.PHONY: cluster-down
+cluster-down: ## Stop it; PURGE=1 removes its data too
+	@hack/cluster/down.sh $(if $(PURGE),--purge)
 
 ##@ Change
 
@@ -116,4 +128,4 @@ clean: ## Remove what was built and what engines of the samples left
 help: ## This list
 	@awk 'BEGIN {FS = ":.*## "} \
 		/^##@ / {printf "\n%s\n", substr($$0, 5)} \
-		/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

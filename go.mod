@@ -3,6 +3,7 @@ module github.com/weftmesh/weft
 go 1.26.4
 
 require (
+	github.com/BurntSushi/toml v1.4.0
 	github.com/GoogleCloudPlatform/functions-framework-go v1.9.2
 	github.com/OpenFunction/functions-framework-go v0.5.0
 	github.com/cloudevents/sdk-go/v2 v2.16.2
@@ -53,7 +54,6 @@ require (
 )
 
 require (
-	github.com/BurntSushi/toml v1.4.0 // indirect
 	github.com/Masterminds/semver/v3 v3.5.0 // indirect
 	github.com/blendle/zapdriver v1.3.1 // indirect
 	github.com/moby/spdystream v0.5.1 // indirect
@@ -223,7 +223,7 @@ require (
 	k8s.io/kube-openapi v0.0.0-20260821135717-be32def86098 // indirect
 	k8s.io/utils v0.0.0-20260707023825-cf1189d6abe3 // indirect
 	knative.dev/networking v0.0.0-20260727162500-c7a7b772cac9 // indirect
-	knative.dev/pkg v0.0.0-20260727151759-521cb33b33dd // indirect
+	knative.dev/pkg v0.0.0-20260727151759-521cb33b33dd
 	knative.dev/serving v0.50.0
 	modernc.org/libc v1.72.3 // indirect
 	modernc.org/mathutil v1.7.1 // indirect

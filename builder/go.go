@@ -2,6 +2,7 @@ package builder
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/weftmesh/weft/builder/scaffold"
 )
 
 // Go builds functions with the go command. The zero value works in the
@@ -148,7 +151,7 @@ func (gr *group) takes(t *target) bool {
 		return false
 	}
 	for _, o := range gr.targets {
-		if !o.groupable() || filepath.Base(o.dir) == filepath.Base(t.dir) {
+		if !o.groupable() || o.built() == t.built() || o.scaffold.Modules != t.scaffold.Modules || t.hosted() && o.dir == t.dir {
 			return false
 		}
 	}
@@ -169,34 +172,41 @@ func (gr *group) build(ctx context.Context, root string) {
 		}
 	}
 	if err := os.MkdirAll(output, 0o755); err != nil {
-		fail(err)
+		fail(fmt.Errorf("make room for what is built: %w", err))
 		return
 	}
 	sweep(output)
 	stage, err := os.MkdirTemp(output, stagePrefix)
 	if err != nil {
-		fail(err)
+		fail(fmt.Errorf("make room for what is built: %w", err))
 		return
 	}
 	defer func() { _ = os.RemoveAll(stage) }() // what is left is swept later
 
-	if err := gr.targets[0].resolve(ctx, root); err != nil {
-		gr.results[0].Inputs = gr.targets[0].sources()
+	if err := gr.targets[0].complete(ctx, root); err != nil {
+		for i, t := range gr.targets {
+			if gr.results[i].Inputs = t.sources(); i > 0 {
+				t.err = t.blamed(err)
+			}
+		}
 		fail(err)
 		return
 	}
-	var packages listing
-	var report buildReport
-	both, bctx := errgroup.WithContext(ctx)
-	both.Go(func() (err error) {
-		packages, err = list(bctx, gr.targets)
-		return err
-	})
-	both.Go(func() (err error) {
-		report, err = compile(bctx, stage, gr.targets)
-		return err
-	})
-	if err := both.Wait(); err != nil {
+	for _, t := range gr.targets {
+		t.completed = true
+	}
+	overlay, err := gr.overlay(stage)
+	if err != nil {
+		fail(err)
+		return
+	}
+	packages, report, err := gr.make(ctx, stage, overlay)
+	if err == nil && packages.outdated() && gr.targets[0].hosted() {
+		if err = gr.widen(ctx, overlay, root); err == nil {
+			packages, report, err = gr.make(ctx, stage, overlay)
+		}
+	}
+	if err != nil {
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
@@ -207,19 +217,24 @@ func (gr *group) build(ctx context.Context, root string) {
 		// Nothing of the module can be loaded: its go.mod is wrong, or asks
 		// for another Go.
 		for _, t := range gr.targets {
-			t.err = t.compileError(strings.Split(packages.failed, "\n"), root)
+			if t.err == nil {
+				t.err = t.compileError(strings.Split(packages.failed, "\n"), root)
+			}
 		}
 		return
 	}
 	var sound []*target
 	for i, t := range gr.targets {
 		gr.results[i].Inputs = packages.inputs(t)
-		if t.err = packages.check(t, root); t.err == nil {
+		if t.err == nil {
+			t.err = packages.check(t, root)
+		}
+		if t.err == nil {
 			sound = append(sound, t)
 		}
 	}
 	if report.failed && len(sound) > 0 && len(sound) < len(gr.targets) {
-		if report, err = compile(ctx, stage, sound); err != nil {
+		if report, err = compile(ctx, stage, overlay, sound); err != nil {
 			fail(err)
 			return
 		}
@@ -229,6 +244,36 @@ func (gr *group) build(ctx context.Context, root string) {
 			gr.results[i].Binary, t.err = t.keep(stage, packages, report, began, root)
 		}
 	}
+}
+
+// make lists and compiles the targets at the same time.
+func (gr *group) make(ctx context.Context, stage string, overlay []string) (packages listing, report buildReport, err error) {
+	both, bctx := errgroup.WithContext(ctx)
+	both.Go(func() (err error) {
+		packages, err = list(bctx, overlay, gr.targets)
+		return err
+	})
+	both.Go(func() (err error) {
+		report, err = compile(bctx, stage, overlay, gr.targets)
+		return err
+	})
+	return packages, report, both.Wait()
+}
+
+// overlay is the flag that lays what hosts the handlers beside them.
+func (gr *group) overlay(stage string) ([]string, error) {
+	if !gr.targets[0].hosted() {
+		return nil, nil
+	}
+	var builds []*scaffold.Build
+	for _, t := range gr.targets {
+		builds = append(builds, &t.scaffold)
+	}
+	flag, err := scaffold.Join(stage, builds...)
+	if err != nil {
+		return nil, fmt.Errorf("make room for what is built: %w", err)
+	}
+	return []string{flag}, nil
 }
 
 const stagePrefix = ".build-"

@@ -1,7 +1,6 @@
 package builder
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -49,13 +48,17 @@ type listing struct {
 
 // list asks the go command what targets are made from. Packages that do not
 // load are part of the answer.
-func list(ctx context.Context, targets []*target) (listing, error) {
+func list(ctx context.Context, overlay []string, targets []*target) (listing, error) {
 	args := []string{"list", "-e", "-deps", "-json=Dir,ImportPath,Name,Standard,Module,GoFiles,CgoFiles,CFiles,CXXFiles,HFiles,SFiles,SysoFiles,EmbedFiles,Deps,Error,DepsErrors"}
-	args = append(args, targets[0].scaffold.Flags...)
+	args = slices.Concat(args, targets[0].scaffold.Flags, overlay)
 	if targets[0].req.Race {
 		args = append(args, "-race")
 	}
-	stdout, stderr, err := targets[0].run(ctx, args, targets)
+	return read(targets[0].run(ctx, args, targets))
+}
+
+// read takes what go list has written.
+func read(stdout, stderr []byte, err error) (listing, error) {
 	packages := listing{byPath: make(map[string]*gopackage)}
 	var exit *exec.ExitError
 	switch {
@@ -78,8 +81,12 @@ func list(ctx context.Context, targets []*target) (listing, error) {
 
 // of returns the target's own package, nil if it was not listed.
 func (l listing) of(t *target) *gopackage {
+	return l.at(t.main())
+}
+
+func (l listing) at(dir string) *gopackage {
 	for _, p := range l.byPath {
-		if p.Dir == t.main() {
+		if p.Dir == dir {
 			return p
 		}
 	}
@@ -98,10 +105,25 @@ func (l listing) deps(t *target) []string {
 // check returns what keeps a target from being compiled.
 func (l listing) check(t *target, root string) error {
 	p := l.of(t)
-	if p == nil {
+	lines := p.faults()
+	switch {
+	case p == nil:
 		return nil // the compiler has a better word for it
+	case len(lines) > 0:
+		return t.compileError(lines, root)
+	case p.Name != "main":
+		return &SourceError{Function: t.req.Function, Dir: t.shown,
+			Reason: fmt.Sprintf("it is package %s, not a main package", p.Name),
+			Hint:   "name it `package main` with a main function that ends in fn.Main()"}
 	}
-	var lines []string
+	return nil
+}
+
+// faults are what keeps a package and those that it imports from being loaded.
+func (p *gopackage) faults() (lines []string) {
+	if p == nil {
+		return nil
+	}
 	for _, e := range append([]*goerror{p.Error}, p.DepsErrors...) {
 		if e == nil {
 			continue
@@ -111,20 +133,10 @@ func (l listing) check(t *target, root string) error {
 			line = e.Pos + ": " + line
 		}
 		for part := range strings.SplitSeq(strings.TrimSpace(line), "\n") {
-			if part = relative(part, t.module, root); !slices.Contains(lines, part) {
-				lines = append(lines, part)
-			}
+			lines = append(lines, part)
 		}
 	}
-	switch {
-	case len(lines) > 0:
-		return &CompileError{Function: t.req.Function, Dir: t.shown, Lines: lines}
-	case p.Name != "main":
-		return &SourceError{Function: t.req.Function, Dir: t.shown,
-			Reason: fmt.Sprintf("it is package %s, not a main package", p.Name),
-			Hint:   "name it `package main` with a main function that ends in fn.Main()"}
-	}
-	return nil
+	return lines
 }
 
 // buildReport is what `go build -json` said.
@@ -135,25 +147,26 @@ type buildReport struct {
 }
 
 // compile builds targets into the stage.
-func compile(ctx context.Context, stage string, targets []*target) (buildReport, error) {
+func compile(ctx context.Context, stage string, overlay []string, targets []*target) (buildReport, error) {
 	t := targets[0]
 	out := stage + string(filepath.Separator)
 	if len(targets) == 1 {
-		out = filepath.Join(stage, filepath.Base(t.dir))
+		out = filepath.Join(stage, t.built())
 	}
-	args := slices.Concat([]string{"build", "-json", "-o", out}, t.flags, t.scaffold.Flags, t.scaffold.CompileFlags)
+	args := slices.Concat([]string{"build", "-json", "-o", out}, t.flags, t.scaffold.Flags, overlay, t.scaffold.CompileFlags)
+	for _, o := range targets {
+		args = append(args, o.scaffold.MainFlags...)
+	}
 	stdout, stderr, err := t.run(ctx, args, targets)
 	report := buildReport{failed: err != nil, output: map[string]string{}}
 	var exit *exec.ExitError
 	if err != nil && (!errors.As(err, &exit) || ctx.Err() != nil) {
 		return report, errors.Join(ctx.Err(), err)
 	}
-	lines := bufio.NewScanner(bytes.NewReader(append(stdout, stderr...)))
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
+	for line := range bytes.Lines(append(stdout, stderr...)) {
 		var e struct{ ImportPath, Action, Output string }
-		if json.Unmarshal(lines.Bytes(), &e) != nil || e.Action == "" {
-			e.Output, e.ImportPath = lines.Text()+"\n", ""
+		if json.Unmarshal(line, &e) != nil || e.Action == "" {
+			e.Output, e.ImportPath = string(line), ""
 		}
 		report.output[e.ImportPath] += e.Output
 	}
@@ -173,41 +186,20 @@ func (r buildReport) of(packages []string) []string {
 	return lines
 }
 
-func (t *target) compileError(lines []string, root string) error {
-	for i := range lines {
-		lines[i] = relative(lines[i], t.module, root)
-	}
-	if len(lines) == 0 {
-		lines = []string{"the go command wrote no binary and said nothing"}
-	}
-	return &CompileError{Function: t.req.Function, Dir: t.shown, Lines: lines}
-}
-
 // run starts the go command in the module of the targets, on their packages.
 func (t *target) run(ctx context.Context, args []string, targets []*target) (stdout, stderr []byte, err error) {
 	for _, o := range targets {
 		args = append(args, o.pattern())
 	}
+	return t.start(ctx, slices.Concat(t.env, t.scaffold.Env), args)
+}
+
+// start starts the go command in the module and waits for it.
+func (t *target) start(ctx context.Context, env, args []string) (stdout, stderr []byte, err error) {
 	var bout, berr bytes.Buffer
 	cmd := exec.CommandContext(ctx, t.tool.path, args...)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = t.module, slices.Concat(t.env, t.scaffold.Env), &bout, &berr
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = t.module, env, &bout, &berr
 	endWithContext(cmd)
 	err = cmd.Run()
 	return bout.Bytes(), berr.Bytes(), err
-}
-
-// relative makes the path that begins a compiler's line relative to root, if
-// it lies below. The go command writes paths relative to where it ran.
-func relative(line, module, root string) string {
-	path, rest, ok := strings.Cut(line, ":")
-	if !ok || !strings.Contains(path, ".") || strings.ContainsAny(path, " \t") {
-		return line
-	}
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(module, path)
-	}
-	if rel, err := filepath.Rel(root, path); err == nil && filepath.IsLocal(rel) {
-		return rel + ":" + rest
-	}
-	return path + ":" + rest
 }

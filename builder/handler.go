@@ -1,9 +1,11 @@
 package builder
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,37 +36,52 @@ func (t *target) host(root string) error {
 	}
 	dir := filepath.Join(resolved(t.req.Output), scaffoldDir, t.req.Name)
 	build, err := scaffold.Write(scaffold.Request{
-		Dir: dir, Source: t.dir, Module: t.module, Function: t.req.Function, Handler: h, Env: t.env, Gcflags: t.gcflags(),
+		Dir: dir, Source: t.dir, Module: t.module, Function: t.req.Function, Name: t.req.Name, Handler: h, Env: t.env, Gcflags: t.gcflags(), Key: t.key,
 	})
+	if _, ok := errors.AsType[*fs.PathError](err); ok {
+		return fmt.Errorf("function %s: %w", t.req.Function, err)
+	}
 	if err != nil {
 		return t.compileError(strings.Split(err.Error(), "\n"), root)
 	}
-	t.scaffold = *build
+	t.scaffold, t.handler = *build, h.Pos.String()
 	return nil
 }
 
-// resolve completes the go.mod of a handler's build, where it is new.
-func (t *target) resolve(ctx context.Context, root string) error {
-	if t.scaffold.Resolve == nil {
+// complete completes the go.mod of a handler's build, where it is new.
+func (t *target) complete(ctx context.Context, root string) error {
+	if t.scaffold.Package == "" {
 		return nil
 	}
-	args := slices.Concat(t.scaffold.Resolve[:1], t.scaffold.Flags, t.scaffold.Resolve[1:])
-	_, stderr, err := t.run(ctx, args, nil)
+	return t.scaffold.Complete(func(args []string) error { return t.completing(ctx, args, nil, root) })
+}
+
+// completing runs the go command that completes a go.mod, for the main packages
+// of targets.
+func (t *target) completing(ctx context.Context, args []string, targets []*target, root string) error {
+	_, stderr, err := t.run(ctx, args, targets)
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok && ctx.Err() == nil && len(exit.Stderr)+len(stderr) > 0 {
 		return t.compileError(strings.Split(strings.TrimSpace(string(stderr)), "\n"), root)
 	}
 	if err != nil {
 		return errors.Join(ctx.Err(), err)
 	}
-	return t.scaffold.Resolved()
+	return nil
 }
 
 // hostID changes with what hosts handlers, and with the name that chooses one.
-func (t *target) hostID() string { return scaffold.ID() + " " + t.req.Function }
+func (t *target) hostID() string { return scaffold.ID() + " " + t.req.Function + " " + t.chosen() }
+
+// chosen is the name that chooses one of several handlers: the function's, or
+// what OpenFunction's builders take it from.
+func (t *target) chosen() string {
+	name, _ := lookup(t.env, "FUNC_NAME")
+	return cmp.Or(name, t.req.Function)
+}
 
 // reading is how the go command will read the package.
 func (t *target) reading() detect.Options {
-	o := detect.Options{Target: t.req.Function, Dir: t.shown}
+	o := detect.Options{Target: t.chosen(), Dir: t.shown}
 	o.GOOS, _ = lookup(t.env, "GOOS")
 	o.GOARCH, _ = lookup(t.env, "GOARCH")
 	cgo, _ := lookup(t.env, "CGO_ENABLED")

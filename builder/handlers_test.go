@@ -270,7 +270,7 @@ func (F) Handle(e event.Event) error { return nil }
 -- functions/hello/f.go --
 package greet
 
-import ("fmt"; "io"; "net/http"; "github.com/GoogleCloudPlatform/functions-framework-go/functions")
+import ("fmt"; "io"; "net"; "net/http"; "github.com/GoogleCloudPlatform/functions-framework-go/functions")
 
 func init() { functions.HTTP("HelloWorld", hello) }
 
@@ -278,10 +278,11 @@ func hello(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	if len(body) > 2 { panic("no") }
 	w.Header().Set("X-For", r.Header.Get("X-Forwarded-For"))
+	if here, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && here.String() == r.Host { w.Header().Set("X-Within", "the host") }
 	fmt.Fprintf(w, "%s %s 100%% %s", r.Host, r.URL.Path, r.URL.RawQuery)
 }
 `, calls: []exchange{
-			{method: "GET", path: "/a?x=%2;y", header: map[string]string{"X-Forwarded-For": "1.2.3.4"}, status: 200, want: []string{"127.0.0.1:", "/a 100% x=%2;y", "X-For: 1.2.3.4"}},
+			{method: "GET", path: "/a?x=%2;y", header: map[string]string{"X-Forwarded-For": "1.2.3.4"}, status: 200, want: []string{"127.0.0.1:", "/a 100% x=%2;y", "X-For: 1.2.3.4", "X-Within: the host"}},
 			func() exchange { c := crash; c.want = []string{"X-Google-Status: crash", "A panic occurred"}; return c }(),
 		}},
 
@@ -336,6 +337,15 @@ import "github.com/GoogleCloudPlatform/functions-framework-go/functions"
 func init() { functions.Typed("hello", func(in map[string]int) (int, error) { return in["a"] + 1, nil }) }
 `, calls: []exchange{{method: "POST", path: "/", body: `{"a":1}`, status: 200, want: []string{"2"}}}},
 
+		"framework odd name": {reason: "a name that is no path: the framework listens beside the host", packages: []string{gcf, old}, source: `
+-- functions/hello/f.go --
+package greet
+
+import ("fmt"; "net/http"; "github.com/GoogleCloudPlatform/functions-framework-go/functions")
+
+func init() { functions.HTTP("say {hello", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "odd") }) }
+`, calls: []exchange{{method: "GET", path: "/", status: 200, want: []string{"odd"}}}},
+
 		"framework by path": {reason: "the older way to register", packages: []string{gcf, old}, source: `
 -- functions/hello/f.go --
 package greet
@@ -346,6 +356,25 @@ func init() {
 	if err := funcframework.RegisterHTTPFunctionContext(context.Background(), "/", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "by path") }); err != nil { panic(err) }
 }
 `, calls: []exchange{{method: "GET", path: "/", status: 200, want: []string{"by path"}}}},
+
+		"framework paths": {reason: "of several paths, the function's name chooses the handler", packages: []string{gcf, old}, source: `
+-- functions/hello/f.go --
+package greet
+
+import ("fmt"; "net"; "net/http"; "github.com/GoogleCloudPlatform/functions-framework-go/funcframework")
+
+func init() {
+	funcframework.RegisterHTTPFunction("/greet/", hello)
+	funcframework.RegisterHTTPFunction("/other", other)
+}
+
+func hello(w http.ResponseWriter, r *http.Request) {
+	here, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	fmt.Fprint(w, "hello at ", r.URL.Path, " in the host: ", here.String() == r.Host)
+}
+
+func other(w http.ResponseWriter, r *http.Request) {}
+`, calls: []exchange{{method: "GET", path: "/x", status: 200, want: []string{"hello at /x in the host: true"}}}},
 
 		"openfunction": {reason: "the data of an event, and Send as an emit", packages: []string{of, ctx, ce, "github.com/dapr/go-sdk/service/common"}, source: `
 -- functions/hello/f.go --

@@ -29,7 +29,11 @@ func (g *Go) Look(req Request) (h detect.Handler, goVersion string, err error) {
 	if err != nil {
 		return h, "", err
 	}
-	mod, err := modfile.ParseLax(path, data, nil)
+	shown := path
+	if rel, err := filepath.Rel(resolved(g.Root), path); err == nil && filepath.IsLocal(rel) {
+		shown = rel
+	}
+	mod, err := modfile.ParseLax(shown, data, nil)
 	if err != nil {
 		return h, "", fmt.Errorf("function %s: %w", req.Function, err)
 	}

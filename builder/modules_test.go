@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
 )
 
 // libraries is a project whose function needs modules that no proxy has.
@@ -120,9 +122,9 @@ func Handle(w http.ResponseWriter, r *http.Request) {
 			"lib/greeting/go.mod": "module example.com/greeting\n\nrequire example.com/words v1.1.0\n",
 		}, want: "hello world"},
 		"root": {reason: "the package at the root of its module, with a directory of the main's name", files: map[string]string{
-			"functions/hello/go.mod":        "module example.com/hello/v2\n\ngo 1.20\n",
-			"functions/hello/weftmain/x.go": "package weftmain\n\nconst Text = \"mine\"\n",
-			"functions/hello/handle.go":     "package hello\n\nimport (\n\t\"io\"\n\t\"net/http\"\n\n\t\"example.com/hello/v2/weftmain\"\n)\n\nfunc Handle(w http.ResponseWriter, r *http.Request) { io.WriteString(w, weftmain.Text) }\n",
+			"functions/hello/go.mod":              "module example.com/hello/v2\n\ngo 1.20\n",
+			"functions/hello/weftmain-hello/x.go": "package weftmain\n\nconst Text = \"mine\"\n",
+			"functions/hello/handle.go":           "package hello\n\nimport (\n\t\"io\"\n\t\"net/http\"\n\n\t\"example.com/hello/v2/weftmain-hello\"\n)\n\nfunc Handle(w http.ResponseWriter, r *http.Request) { io.WriteString(w, weftmain.Text) }\n",
 		}, want: "mine"},
 	}
 	for name, tc := range cases {
@@ -259,18 +261,67 @@ func TestHandlerChanges(t *testing.T) {
 	}
 }
 
-// TestHandlerIsReproducible builds the same handler in two directories.
+// TestHandlerIsReproducible builds the same handler in two directories, with
+// other rights of its files.
 func TestHandlerIsReproducible(t *testing.T) {
-	var ids []string
-	for range 2 {
-		root := handlerProject(t, "-- functions/hello/f.go --\npackage function\n\nimport \"net/http\"\n\nfunc Handle(w http.ResponseWriter, r *http.Request) {}\n")
-		r := buildHandler(t, root)
-		if r.Err != nil {
-			t.Fatal(r.Err)
-		}
-		ids = append(ids, filepath.Base(filepath.Dir(r.Binary)))
+	requires := "module example.com/user\n\ngo 1.20\n\nrequire (\n\texample.com/greeting v1.0.0\n\texample.com/words v1.1.0\n)\n"
+	replaced := requires + "\nreplace (\n\texample.com/greeting => ./lib/greeting\n\texample.com/words v1.1.0 => ./lib/words\n)\n"
+	cases := map[string]struct {
+		reason string
+		files  map[string]string
+		env    []string
+		vendor bool
+	}{
+		"replace": {reason: "directories of replace lines", files: map[string]string{"go.mod": replaced}},
+		"arm64":   {reason: "another processor", files: map[string]string{"go.mod": replaced}, env: []string{"GOOS=linux", "GOARCH=arm64"}},
+		"vendor":  {reason: "a vendor directory", files: map[string]string{"go.mod": replaced}, vendor: true},
+		"go.work": {reason: "a workspace above the module's directory", files: map[string]string{
+			"go.mod": requires, "go.work": "go 1.24\n\nuse (\n\t.\n\t./lib/greeting\n\t./lib/words\n)\n",
+		}},
 	}
-	if ids[0] != ids[1] {
-		t.Errorf("two binaries: %v", ids)
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var ids []string
+			for i := range 2 {
+				root := filepath.Join(t.TempDir(), strings.Repeat("further/", i), "project")
+				for _, f := range txtar.Parse([]byte(libraries)).Files {
+					write(t, filepath.Join(root, f.Name), string(f.Data))
+				}
+				for path, content := range tc.files {
+					write(t, filepath.Join(root, path), content)
+				}
+				if tc.vendor {
+					goRun(t, root, "mod", "vendor")
+				}
+				if i == 1 {
+					private(t, root)
+				}
+				req := requests(root, "hello")[0]
+				req.Env = append(append(environment(), "GOFLAGS="), tc.env...)
+				r := (&Go{Root: root}).Build(context.Background(), req)[0]
+				if r.Err != nil {
+					t.Fatal(r.Err)
+				}
+				ids = append(ids, filepath.Base(filepath.Dir(r.Binary)))
+			}
+			if ids[0] != ids[1] {
+				t.Errorf("%s: two binaries: %v", tc.reason, ids)
+			}
+		})
+	}
+}
+
+// private takes the rights of others from files, as a umask of 077 does.
+func private(t *testing.T, root string) {
+	t.Helper()
+	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		return os.Chmod(path, 0o600)
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

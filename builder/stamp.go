@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // stamp remembers what a binary was made from, so that a later build can see
@@ -79,6 +80,9 @@ func (t *target) saveStamp(binary string, in Inputs, began time.Time) {
 		f := stampFile(path)
 		if f.Time >= began.UnixNano() {
 			return
+		}
+		if f.Size < 0 && strings.ContainsRune(path, utf8.RuneError) {
+			return // go list spells names in UTF-8, so this one cannot be found
 		}
 		f.Sum = sum(path)
 		s.Files = append(s.Files, f)

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/mod/module"
+
 	"github.com/weftmesh/weft/builder/scaffold"
 )
 
@@ -32,7 +34,11 @@ type target struct {
 	key        string
 	// scaffold is what hosts a handler; its zero value is that of a program.
 	scaffold scaffold.Build
-	err      error
+	// handler is where a handler stands.
+	handler string
+	// completed says that there is all that hosts one.
+	completed bool
+	err       error
 }
 
 func newTarget(root string, req Request, tool *toolchain) (*target, error) {
@@ -62,8 +68,17 @@ func newTarget(root string, req Request, tool *toolchain) (*target, error) {
 	if !hasGoFiles(t.dir) {
 		return nil, wrong("there are no Go files in it", "write a main package there, or give the function a command")
 	}
-	if t.module = moduleOf(t.dir); t.module == "" {
+	if t.module = moduleOf(t.dir); t.module == "" && t.dir != dir {
+		return nil, wrong("it is a symbolic link to "+t.dir+", and there is no go.mod there or above", "run `go mod init` there: the go command reads a package where it really is")
+	}
+	if t.module == "" {
 		return nil, wrong("there is no go.mod in it or above it", "run `go mod init` in the project's directory")
+	}
+	if rel, err := filepath.Rel(t.module, t.dir); err == nil && rel != "." {
+		if err := module.CheckImportPath("example.com/" + filepath.ToSlash(rel)); err != nil {
+			e, _ := errors.AsType[*module.InvalidPathError](err)
+			return nil, wrong(fmt.Sprintf("%s cannot be part of an import path (%v)", rel, e.Err), "rename it: Go takes letters and digits of ASCII and -._~")
+		}
 	}
 	if tool.path == "" {
 		return nil, wrong("there is no go command in PATH", "install Go from https://go.dev/dl, or give the function a command or url")
@@ -122,16 +137,30 @@ func (t *target) gcflags() string {
 // groupable says whether the binary is sure to be named like the directory,
 // so that one go invocation can write it beside others.
 func (t *target) groupable() bool {
-	return t.dir != t.module && t.scaffold.Package == "" && !majorVersion.MatchString(filepath.Base(t.dir))
+	if t.hosted() {
+		return !t.scaffold.Alone
+	}
+	return t.dir != t.module && !majorVersion.MatchString(filepath.Base(t.dir))
 }
+
+// hosted says whether it is a handler.
+func (t *target) hosted() bool { return t.scaffold.Package != "" }
+
+// built is what the binary is called in the stage.
+func (t *target) built() string { return filepath.Base(t.main()) }
 
 // majorVersion is a last path element that the go command leaves out of the
 // name of a binary.
 var majorVersion = regexp.MustCompile(`^v[0-9]+$`)
 
-// pattern names the package for a go command that runs in the module.
-func (t *target) pattern() string {
-	rel, err := filepath.Rel(t.module, t.main())
+// pattern names the main package for a go command that runs in the module.
+func (t *target) pattern() string { return t.within(t.main()) }
+
+// source names the package of the request's directory so.
+func (t *target) source() string { return t.within(t.dir) }
+
+func (t *target) within(dir string) string {
+	rel, err := filepath.Rel(t.module, dir)
 	if err != nil || rel == "." {
 		return "."
 	}
@@ -141,7 +170,7 @@ func (t *target) pattern() string {
 // keep moves the binary from the stage to its place, which is named by its
 // content, and stamps it.
 func (t *target) keep(stage string, packages listing, report buildReport, began time.Time, root string) (string, error) {
-	built := filepath.Join(stage, filepath.Base(t.dir))
+	built := filepath.Join(stage, t.built())
 	id, err := contentID(built)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", t.compileError(report.of(packages.deps(t)), root)

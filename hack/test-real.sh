@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # The tests that need more than Go: a file system of their own that gets full
 # (Linux; as root, or where users may make namespaces), real servers
-# (services.sh installs and starts them), and a real daprd (daprd.sh builds it:
-# some minutes the first time). Needs bin/weft (make build). make test leaves them out where they cannot run;
-# here that is a failure, but for a server that cannot be had where CI is not
-# true.
+# (services.sh installs and starts them), a real daprd, a real func and the real
+# lifecycle of buildpacks (daprd.sh, func.sh and lifecycle.sh build them: some
+# minutes the first time). Needs bin/weft (make build). make test leaves out the
+# tests named TestReal. What a test lacks is a failure here, but for a server
+# that cannot be had where CI is not true.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -13,7 +14,7 @@ trap 'rm -f "$log"' EXIT
 real() { # PACKAGE TESTS disk|servers
 	local start=$SECONDS
 	# Not a pipe: what a test leaves running would keep it open.
-	if ! go test -count=1 -v -timeout 10m -run "$2" "$1" >"$log" 2>&1 </dev/null; then
+	if ! go test -count=1 -v -timeout 20m -run "$2" "$1" >"$log" 2>&1 </dev/null; then
 		cat "$log"
 		return 1
 	fi
@@ -48,5 +49,8 @@ fi
 
 real ./bindings/jetstream '^TestFullDisk$' disk
 real ./internal/cli '^TestErrors$/^disk-full' disk
+hack/lifecycle.sh
+WEFT_TEST_LIFECYCLE=$PWD/bin real ./builder/buildpack '^TestReal' disk
 hack/daprd.sh
-WEFT_TEST_DAPRD=$PWD/bin/daprd hack/services.sh run -- "${BASH_SOURCE[0]/#*\//hack/}" servers
+hack/func.sh
+WEFT_TEST_DAPRD=$PWD/bin/daprd WEFT_TEST_FUNC=$PWD/bin/func hack/services.sh run -- "${BASH_SOURCE[0]/#*\//hack/}" servers

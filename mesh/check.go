@@ -22,6 +22,11 @@ func (c *compiler) check() {
 		c.checkRetry(path+".retry", f.Spec.Retry, f.Retry)
 		for i, t := range f.Triggers {
 			c.checkTrigger(fmt.Sprintf("%s.triggers[%d]", path, i), t)
+			if t.Events && len(f.Out) > 0 {
+				// Answered to an event, its output would go to the sender only.
+				c.problems.errorf(fmt.Sprintf("%s.triggers[%d].events", path, i), "%s is linked to %s, where the answers to events from outside would not go", f.Name, f.Out[0].To.Name).Hint =
+					"leave it out: the data of a request has its output routed"
+			}
 		}
 		if f.Name != "" && !c.mayBeCalled(f) {
 			c.problems.warnf(path, "nothing calls %s", f.Name).Hint = "give it a trigger or a connection that leads to it"

@@ -10,32 +10,35 @@ import (
 	"testing"
 
 	"github.com/weftmesh/weft/bindings/daprapi/contract"
+	"github.com/weftmesh/weft/internal/realtest"
 	"github.com/weftmesh/weft/runtime/internal/component"
 	"github.com/weftmesh/weft/runtime/internal/dapr"
 )
 
-// TestRealDaprdState: what runtime/state promises holds beside daprd too, which
+// TestRealDaprd: what runtime/state and the others promise holds beside daprd too, which
 // is what a function on a cluster has.
-func TestRealDaprdState(t *testing.T) {
-	path := os.Getenv("WEFT_TEST_DAPRD")
-	if path == "" {
-		if os.Getenv("WEFT_REAL") == "1" {
-			t.Fatal("WEFT_TEST_DAPRD names no daprd: make test-real builds one")
-		}
-		t.Skip("WEFT_TEST_DAPRD names no daprd: make test-real builds one")
-	}
+func TestRealDaprd(t *testing.T) {
+	path := realtest.Need(t, "WEFT_TEST_DAPRD", "make test-real builds daprd")
 	dir := t.TempDir()
 	app := httptest.NewServer(http.NotFoundHandler()) // daprd waits for one
 	defer app.Close()
 	resources := map[string]string{
 		"memory": "type: state.in-memory, version: v1",
+		"events": "type: pubsub.in-memory, version: v1",
+		"files":  `type: bindings.localstorage, version: v1, metadata: [{name: rootPath, value: "` + filepath.Join(dir, "files") + `"}]`,
+		"vault":  `type: secretstores.local.file, version: v1, metadata: [{name: secretsFile, value: "` + filepath.Join(dir, "secrets.json") + `"}]`,
 		"sqlite": `type: state.sqlite, version: v1, metadata: [{name: connectionString, value: "` + filepath.Join(dir, "state.db") + `"}]`,
 	}
 	if host := os.Getenv("WEFT_TEST_REDIS"); host != "" {
 		resources["redis"] = fmt.Sprintf(`type: state.redis, version: v1, metadata: [{name: redisHost, value: %q}, {name: redisPassword, value: %q}]`,
 			host, os.Getenv("WEFT_TEST_REDIS_PASSWORD"))
 	}
-	if err := os.Mkdir(filepath.Join(dir, "resources"), 0o700); err != nil {
+	for _, sub := range []string{"resources", "files"} {
+		if err := os.Mkdir(filepath.Join(dir, sub), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "secrets.json"), []byte(`{"token":"t-1"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for name, spec := range resources {
@@ -53,6 +56,7 @@ func TestRealDaprdState(t *testing.T) {
 		t.Cleanup(func() { _ = b.Close() })
 		return component.With(t.Context(), &component.Client{Backend: b})
 	}
+	t.Run("others", func(t *testing.T) { others(t, process("")) })
 	for _, store := range []string{"memory", "sqlite", "redis"} {
 		t.Run(store, func(t *testing.T) {
 			needs(t, store)

@@ -291,8 +291,10 @@ func TestEngineErrors(t *testing.T) {
 	}
 }
 
-func TestEngineOthers(t *testing.T) {
-	ctx := engineAPI(t)("order")
+func TestEngineOthers(t *testing.T) { others(t, engineAPI(t)("order")) }
+
+// others are publishing, secrets and bindings.
+func others(t *testing.T, ctx context.Context) {
 	if err := pubsub.Publish(ctx, "events", "orders", map[string]int{"n": 1}, pubsub.TTL(time.Minute)); err != nil {
 		t.Error(err)
 	}

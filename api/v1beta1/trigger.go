@@ -51,6 +51,11 @@ type Trigger struct {
 	// +optional
 	// +listType=set
 	Hosts []string `json:"hosts,omitempty"`
+	// Events lets CloudEvents from outside reach the function, in any mode,
+	// and its answer the sender; otherwise only the engine sends events. Not
+	// for a function whose outputs are linked. Type http.
+	// +optional
+	Events bool `json:"events,omitempty"`
 	// Auth says who may use the route. Types http and queue.
 	// +optional
 	Auth *Auth `json:"auth,omitempty"`

@@ -26,6 +26,7 @@ func (t *Trigger) fields() []triggerField {
 		{"path", t.Path != "", []TriggerType{TriggerHTTP, TriggerQueue, TriggerFile}, ""},
 		{"methods", t.Methods != nil, []TriggerType{TriggerHTTP}, ""},
 		{"hosts", t.Hosts != nil, []TriggerType{TriggerHTTP}, ""},
+		{"events", t.Events, []TriggerType{TriggerHTTP}, ""},
 		{"auth", t.Auth != nil, []TriggerType{TriggerHTTP, TriggerQueue}, ""},
 		{"rateLimit", t.RateLimit != nil, []TriggerType{TriggerHTTP, TriggerQueue}, ""},
 		{"schema", t.Schema != nil, []TriggerType{TriggerHTTP, TriggerQueue}, ""},

@@ -168,6 +168,9 @@ func (c *mailConn) send(ctx context.Context, from string, to []string, text io.W
 
 // envelope says whose the mail is and for whom, up to where the text begins.
 func (c *mailConn) envelope(from string, to []string) (io.WriteCloser, error) {
+	if ok, _ := c.client.Extension("PIPELINING"); ok && len(to) <= mostAtOnce {
+		return c.atOnce(from, to)
+	}
 	// A server that has had enough of this connection may say so instead of
 	// taking a sender, in whichever way.
 	if err := c.client.Mail(from); err != nil {

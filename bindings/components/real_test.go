@@ -11,20 +11,14 @@ import (
 
 	"github.com/dapr/components-contrib/bindings"
 	conformancebindings "github.com/dapr/components-contrib/tests/conformance/bindings"
+
+	"github.com/weftmesh/weft/internal/realtest"
 )
 
-// real gives the address of a server from the environment (hack/services.sh
-// sets it), and skips the test where there is none.
+// real gives the address of a server.
 func real(t *testing.T, variable string) string {
 	t.Helper()
-	v := os.Getenv(variable)
-	if v == "" {
-		if os.Getenv("WEFT_REAL") == "1" {
-			t.Fatalf("%s is not set, and WEFT_REAL=1 requires servers", variable)
-		}
-		t.Skipf("%s is not set: run it with hack/services.sh run -- go test -run TestReal", variable)
-	}
-	return v
+	return realtest.Need(t, variable, realtest.Servers)
 }
 
 // unique keeps what a run leaves on a server apart from other runs.

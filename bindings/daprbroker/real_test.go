@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"testing"
 
+	"github.com/weftmesh/weft/internal/realtest"
 	"github.com/weftmesh/weft/mesh/delivery/brokertest"
 )
 
@@ -44,18 +45,10 @@ func real(name string, waived map[string]string) brokertest.Suite {
 	return s
 }
 
-// need gives the address of a real server, or leaves the test out.
+// need gives the address of a real server.
 func need(t *testing.T, name string) string {
 	t.Helper()
-	env := servers[name].env
-	if address := os.Getenv(env); address != "" {
-		return address
-	}
-	if os.Getenv("WEFT_REAL") == "1" {
-		t.Fatalf("%s is not set, and WEFT_REAL=1 asks for all real servers", env)
-	}
-	t.Skipf("%s does not say where a server is; hack/services.sh run -- COMMAND starts one", env)
-	return ""
+	return realtest.Need(t, servers[name].env, realtest.Servers)
 }
 
 func TestRealRedis(t *testing.T)    { need(t, "redis"); run(t, "redis") }

@@ -10,10 +10,13 @@ import (
 	"syscall"
 )
 
-// removeSource removes from a directory all that no pattern names: what the lifecycle
-// finds there becomes part of the image. A pattern that names a directory keeps
-// all of it.
+// removeSource removes from a directory all that no pattern names: what the
+// lifecycle finds there becomes part of the image. A pattern that names a
+// directory keeps all of it, and "." is the whole.
 func removeSource(root string, keep []string) error {
+	if slices.Contains(keep, ".") {
+		return nil
+	}
 	var dirs []string
 	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
 		if err != nil || file == root {

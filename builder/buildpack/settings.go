@@ -73,12 +73,15 @@ func readSettings(env []string) (settings, error) {
 			s.flags = flags
 		case name == envKeep:
 			for pattern := range strings.SplitSeq(value, ":") {
-				pattern = strings.TrimSuffix(path.Clean(filepath.ToSlash(strings.TrimSpace(pattern))), "/")
+				if pattern = strings.TrimSpace(pattern); pattern == "" {
+					continue
+				}
+				pattern = path.Clean(filepath.ToSlash(pattern))
 				if _, err := path.Match(pattern, "a"); err != nil || !filepath.IsLocal(pattern) {
 					fault("%s has the pattern %q: write patterns of paths below the source, such as templates/*.html, with colons between them", name, pattern)
-				} else if pattern != "." {
-					s.keep = append(s.keep, pattern)
+					continue
 				}
+				s.keep = append(s.keep, pattern)
 			}
 		case isForeign && value != "":
 			fault("%s is a setting of another buildpack: %s", name, instead)
@@ -101,7 +104,7 @@ func goFlags(value string) (string, error) {
 		switch {
 		case !strings.HasPrefix(w, "-") || strings.Trim(w, "-") == "":
 			return "", fmt.Errorf("%q is no flag; write a flag and its value as one word, such as -tags=a,b", w)
-		case !strings.ContainsAny(w, " \t\n"):
+		case !strings.ContainsAny(w, " \t\n\r"):
 		case !strings.Contains(w, "'"):
 			words[i] = "'" + w + "'"
 		case !strings.Contains(w, `"`):

@@ -66,6 +66,9 @@ type Handler struct {
 	Package string
 	// Name is what the handler is registered as; of a Program and a Func empty.
 	Name string
+	// Path is what functions-framework-go serves the handler at, if it is
+	// registered by path and not by name, and the path is a constant.
+	Path string
 	// Symbol is the function that is the handler, or New; empty if it is a
 	// function literal or the result of a call.
 	Symbol string

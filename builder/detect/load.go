@@ -8,6 +8,8 @@ import (
 	"go/parser"
 	"go/scanner"
 	"go/token"
+	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -67,6 +69,9 @@ func load(dir string, opts Options) (*pkg, error) {
 	if opts.GOARCH != "" {
 		ctx.GOARCH = opts.GOARCH
 	}
+	if err := p.irregular(dir); err != nil {
+		return nil, err
+	}
 	bp, err := ctx.ImportDir(dir, 0)
 	if err == nil && len(bp.GoFiles)+len(bp.CgoFiles) == 0 {
 		err = &build.NoGoError{Dir: dir} // there are tests
@@ -83,6 +88,38 @@ func load(dir string, opts Options) (*pkg, error) {
 		p.add(f)
 	}
 	return p, nil
+}
+
+// irregular finds what has the name of a source file and is none. To open a
+// pipe would take for ever, and the go command opens them.
+func (p *pkg) irregular(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("read the source in %s: %w", p.shown, cause(err))
+	}
+	for _, e := range entries {
+		name := e.Name()
+		if e.Type().IsRegular() || e.IsDir() || filepath.Ext(name) != ".go" || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") {
+			continue
+		}
+		path := filepath.Join(dir, name)
+		reason := "it is no file that could be read as source: remove it, or rename it"
+		if info, err := os.Stat(path); err == nil && (info.Mode().IsRegular() || info.IsDir()) {
+			continue // the go command leaves out links to directories
+		} else if to, lerr := os.Readlink(path); lerr == nil && err != nil {
+			reason = fmt.Sprintf("it is a symbolic link to %s, which cannot be read (%v): mend the link, or remove it", to, cause(err))
+		}
+		return &Error{Pos: token.Position{Filename: p.file(name)}, Reason: reason}
+	}
+	return nil
+}
+
+// cause is an error of a file without the path, which people know otherwise.
+func cause(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	return err
 }
 
 // unreadable explains why there is no one package.
@@ -106,6 +143,9 @@ func (p *pkg) unreadable(bp *build.Package, err error) error {
 	var list scanner.ErrorList
 	if errors.As(err, &list) {
 		return p.syntax(err)
+	}
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return &Error{Pos: token.Position{Filename: p.file(e.Path)}, Reason: fmt.Sprintf("it cannot be read: %v", e.Err)}
 	}
 	return fmt.Errorf("read the source in %s: %w", p.shown, err)
 }

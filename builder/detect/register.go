@@ -12,7 +12,7 @@ type registration struct {
 	kind Kind
 	form Form
 	// name and handler are the indices of those arguments; name is -1 where
-	// there is a path instead.
+	// there is a path instead, before the handler.
 	name, handler int
 	// accepted forms; none if the framework takes any.
 	accepted []signature
@@ -92,6 +92,8 @@ func (p *pkg) registrationAt(s site) (Handler, *Error) {
 	h := Handler{Kind: s.is.kind, Form: s.is.form, Package: p.name, Pos: p.at(s.call.Pos())}
 	if s.is.name >= 0 {
 		h.Name, _ = p.text(s.call.Args[s.is.name])
+	} else {
+		h.Path, _ = p.text(s.call.Args[s.is.handler-1])
 	}
 	if s.is.kind == OpenFunction {
 		h.Framework = p.openFramework(s.file)

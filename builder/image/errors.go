@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -72,6 +73,10 @@ func (c *client) explain(ctx context.Context, repo name.Repository, err error) e
 		e.Reason, e.hint = "it did not answer in time", "check host and port, and whether a proxy is needed (HTTPS_PROXY)"
 	case strings.Contains(err.Error(), "credentials"):
 		e.Reason, e.hint = "the credential helper of Docker's configuration failed", "look at credsStore and credHelpers in the configuration; "+login
+	case strings.Contains(err.Error(), "redirects"):
+		e.Reason, e.hint = "it redirects in a circle", "check host and port, and the proxy before it"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		e.Reason, e.hint = "it ended the connection in the middle", "nothing was tagged; run the build again to go on where it stopped"
 	default:
 		e.Reason, e.hint = c.keys.clean(err.Error()), "nothing was tagged; run the build again to go on where it stopped"
 	}
@@ -89,6 +94,11 @@ func (c *client) answered(e *RegistryError, answer *transport.Error, login strin
 		status = fmt.Sprintf("(%d: %s)", answer.StatusCode, said)
 	}
 	switch answer.StatusCode {
+	case http.StatusBadRequest, http.StatusUnsupportedMediaType:
+		e.Reason, e.hint = "it refuses what was sent "+status, "nothing was tagged; run the build again to go on where it stopped"
+		if len(answer.Errors) > 0 && strings.HasPrefix(string(answer.Errors[0].Code), "MANIFEST_") {
+			e.Reason, e.hint = "it refuses the image's manifest "+status, "it must take image indexes of OCI; name another registry with --to"
+		}
 	case http.StatusUnauthorized:
 		e.Reason = "it refuses the credentials of Docker's configuration " + status
 		if !c.keys.found() {

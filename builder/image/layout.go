@@ -128,6 +128,10 @@ func dockerManifest(items []Item) ([]byte, error) {
 // writeLayout makes the directory place hold these images and nothing else.
 func writeLayout(ctx context.Context, place string, items []Item) error {
 	target := Target{targetLayout, place}
+	place, err := followed(place)
+	if err != nil {
+		return fmt.Errorf("%s: %w", target, err)
+	}
 	if err := replaceable(place); errors.As(err, new(*fs.PathError)) {
 		return unwritable(target, err)
 	} else if err != nil {
@@ -162,6 +166,19 @@ func writeLayout(ctx context.Context, place string, items []Item) error {
 	return nil
 }
 
+// followed is what a symbolic link leads to, so that a link stays one; any
+// other path is itself.
+func followed(place string) (string, error) {
+	if info, err := os.Lstat(place); err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		return place, nil
+	}
+	real, err := filepath.EvalSymlinks(place)
+	if err != nil {
+		return "", errors.New("it is a symbolic link that leads nowhere; remove it, or make what it names")
+	}
+	return real, nil
+}
+
 // replaceable says why a directory is not one that may be replaced.
 func replaceable(place string) error {
 	entries, err := os.ReadDir(place)
@@ -183,6 +200,10 @@ func replaceable(place string) error {
 // writeArchive writes the layout as a tar file that docker load takes too.
 func writeArchive(ctx context.Context, place string, items []Item) error {
 	target := Target{targetArchive, place}
+	place, err := followed(place)
+	if err != nil {
+		return fmt.Errorf("%s: %w", target, err)
+	}
 	if info, err := os.Stat(place); err == nil && !info.Mode().IsRegular() {
 		return fmt.Errorf("%s: there is something else in place of the file; name another one", target)
 	}

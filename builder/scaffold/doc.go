@@ -13,7 +13,7 @@
 // runtime needs. A module that requires Weft itself is built with the Weft that
 // it requires. The copy asks for a newer Go than the module may do, so the
 // module's own version of the language, and its defaults for GODEBUG, are set
-// by flags. Build.Resolve completes the copy, once, with a package that imports
+// by flags. Build.Complete completes the copy, once, with a package that imports
 // what hosts the handler and nothing else: whether the handler's own
 // requirements are complete is for the build to say, with -mod=readonly.
 //

@@ -8,6 +8,7 @@ import (
 	"go/token"
 	"path"
 	"path/filepath"
+	"strings"
 	"text/template"
 
 	"github.com/weftmesh/weft/builder/detect"
@@ -59,6 +60,7 @@ func mainFiles(req Request, module, main string) (map[string][]byte, error) {
 	}
 	from := path.Join(module, filepath.ToSlash(rel))
 	values := map[string]any{"Import": from, "Function": req.Function, "Handler": h, "Exported": h.Symbol, "Context": h.Framework + "/context"}
+	values["Path"] = servedAt(h)
 	files := map[string][]byte{}
 	if (name == "typed" || name == "plain" || name == "openfunction") && !token.IsExported(h.Symbol) {
 		values["Exported"] = exported
@@ -68,6 +70,19 @@ func mainFiles(req Request, module, main string) (map[string][]byte, error) {
 	}
 	files[filepath.Join(main, "main.go")], err = render(name, values)
 	return files, err
+}
+
+// servedAt is where functions-framework-go serves a handler beside others; empty
+// if that is not known, or no path to look for.
+func servedAt(h detect.Handler) string {
+	at := h.Path
+	if h.Name != "" {
+		at = "/" + h.Name
+	}
+	if !strings.HasPrefix(at, "/") || strings.ContainsAny(at, "{} \t") || path.Clean(at) != at && path.Clean(at)+"/" != at {
+		return ""
+	}
+	return at
 }
 
 // render is a template as Go is formatted.

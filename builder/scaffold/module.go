@@ -48,6 +48,9 @@ type mod struct {
 	inputs []string
 	// runtime is where the runtime's source is laid; empty if it is not.
 	runtime string
+	// raised are modules of the handler that the runtime's have to be met with,
+	// and their versions.
+	raised map[string]string
 	// laid are files that the overlay supplies.
 	laid map[string][]byte
 }
@@ -75,6 +78,11 @@ func newMod(req Request) (*mod, error) {
 	if err := m.godebug(file.Godebug, m.language); err != nil {
 		return nil, err
 	}
+	if !m.own {
+		if m.raised, err = together(file); err != nil {
+			return nil, err
+		}
+	}
 	work, err := findWork(req.Module, lookup(req.Env, "GOWORK"))
 	if err != nil {
 		return nil, err
@@ -88,6 +96,9 @@ func newMod(req Request) (*mod, error) {
 		if err == nil {
 			m.inputs = append(m.inputs, vendored)
 			return m, m.vendor(data)
+		}
+		if mode == "vendor" && len(file.Require) > 0 {
+			return nil, fmt.Errorf("%s: GOFLAGS has -mod=vendor, and there is no %s: run `go mod vendor`", path, filepath.Join("vendor", "modules.txt"))
 		}
 	}
 	return m, nil
@@ -155,6 +166,11 @@ func (m *mod) settle() (packages []string, err error) {
 			return nil, err
 		}
 	}
+	for path, version := range m.raised {
+		if err := m.file.AddRequire(path, version); err != nil {
+			return nil, err
+		}
+	}
 	version, err := m.needs("weft", false)
 	if err != nil {
 		return nil, err
@@ -163,6 +179,9 @@ func (m *mod) settle() (packages []string, err error) {
 	case "func":
 		packages = append(packages, "knative.dev/func-go/"+map[detect.Form]string{detect.HTTP: "http", detect.CloudEvent: "cloudevents"}[m.req.Handler.Form])
 		_, err = m.needs("func", true)
+	case "typed":
+		packages = append(packages, "github.com/GoogleCloudPlatform/functions-framework-go/functions")
+		_, err = m.needs("framework", false)
 	case "framework":
 		packages = append(packages, "github.com/GoogleCloudPlatform/functions-framework-go/funcframework")
 		_, err = m.needs("framework", false)
@@ -261,8 +280,8 @@ func (m *mod) relative(dir string) string {
 }
 
 // flags are of the go command.
-func (m *mod) flags() []string {
-	flags := []string{"-modfile=" + filepath.Join(m.req.Dir, "go.mod")}
+func (m *mod) flags(dir string) []string {
+	flags := []string{"-modfile=" + filepath.Join(dir, "go.mod")}
 	if goflags(lookup(m.req.Env, "GOFLAGS")).value("mod") == "mod" {
 		return append(flags, "-mod=mod")
 	}

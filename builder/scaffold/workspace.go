@@ -1,7 +1,9 @@
 package scaffold
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,7 +50,11 @@ func (m *mod) workspace(path string) error {
 	m.inputs = append(m.inputs, path, path+".sum")
 	dir := filepath.Dir(path)
 	for _, u := range work.Use {
-		if err := m.use(absolute(dir, u.Path)); err != nil {
+		err := m.use(absolute(dir, u.Path))
+		if missing, ok := errors.AsType[*fs.PathError](err); ok {
+			return fmt.Errorf("%s:%d: use %s: its %s cannot be read: %v", path, u.Syntax.Start.Line, u.Path, filepath.Base(missing.Path), missing.Err)
+		}
+		if err != nil {
 			return err
 		}
 	}

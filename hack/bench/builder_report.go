@@ -33,6 +33,10 @@ func (r *building) rows(row func(name string, value float64, unit string, most b
 	us("host", r.CloudEvents.WeftUS)
 	us("functions-framework-go", r.CloudEvents.FrameworkUS)
 	us("func-go", r.CloudEvents.FuncGoUS)
+	if c := r.CloudEvents; c.FrameworkLost+c.FuncGoLost+c.WeftLost > 0 {
+		row("  never answered, host", float64(c.WeftLost), "", true, 0,
+			fmt.Sprintf("%d (functions-framework-go), %d (func-go)", c.FrameworkLost, c.FuncGoLost), "")
+	}
 	row("functions-framework-go in the host, HTTP", r.Framework.Behind, "/s", false, 0, fmt.Sprintf("%g /s (alone)", r.Framework.Alone), "")
 	us("alone", r.Framework.AloneUS)
 	us("in the host", r.Framework.BehindUS)

@@ -16,11 +16,16 @@ import (
 // from request to answer, and of the chain of three, from request to
 // notifyUser's effect. One is the first of the chain with the others warm, so
 // that the two differ in what waking a chain costs and not in what the
-// functions do.
+// functions do. The same way as the chain's, to notifyUser's effect, is measured
+// with that one cold and with none: what is left of the chain's time is the way,
+// and what waking the other two adds.
 type cold struct {
 	Empty latency `json:"empty"`
 	One   latency `json:"one"`
 	Chain latency `json:"chain"`
+	// SameWayOneCold is of the orders that One is of.
+	SameWayOneCold latency `json:"same_way_one_cold"`
+	SameWayWarm    latency `json:"same_way_warm"`
 	// Rounds of each.
 	Rounds int `json:"rounds"`
 }
@@ -60,7 +65,8 @@ func coldAndIdle(ctx context.Context, b *bench) (c cold, i idle, ready time.Dura
 	if _, err := order(); err != nil { // the others are warm for the first round
 		return c, i, 0, err
 	}
-	var empty, one, all []time.Duration
+	var empty, one, all, way, warm []time.Duration
+	through := func(o orders) time.Duration { return time.Duration(o.EndToEnd.Mean * float64(time.Millisecond)) }
 	for n := range b.coldRounds {
 		if err := hello.Zero(ctx, "hello"); err != nil {
 			return c, i, 0, err
@@ -74,13 +80,18 @@ func coldAndIdle(ctx context.Context, b *bench) (c cold, i idle, ready time.Dura
 		}
 		empty = append(empty, o[0].Took)
 
-		if err := chain.Zero(ctx, "ingestOrder"); err != nil {
-			return c, i, 0, err
-		}
 		r, err := order()
 		if err != nil {
 			return c, i, 0, err
 		}
+		warm = append(warm, through(r))
+		if err := chain.Zero(ctx, "ingestOrder"); err != nil {
+			return c, i, 0, err
+		}
+		if r, err = order(); err != nil {
+			return c, i, 0, err
+		}
+		way = append(way, through(r))
 		one = append(one, time.Duration(r.Accept.Mean*float64(time.Millisecond)))
 
 		if err := zeroAll(ctx, chain.Engine); err != nil {
@@ -89,9 +100,12 @@ func coldAndIdle(ctx context.Context, b *bench) (c cold, i idle, ready time.Dura
 		if r, err = order(); err != nil {
 			return c, i, 0, err
 		}
-		all = append(all, time.Duration(r.EndToEnd.Mean*float64(time.Millisecond)))
+		all = append(all, through(r))
 	}
-	c = cold{Empty: summarize(empty), One: summarize(one), Chain: summarize(all), Rounds: b.coldRounds}
+	c = cold{
+		Empty: summarize(empty), One: summarize(one), Chain: summarize(all),
+		SameWayOneCold: summarize(way), SameWayWarm: summarize(warm), Rounds: b.coldRounds,
+	}
 
 	if err := zeroAll(ctx, chain.Engine); err != nil {
 		return c, i, 0, err

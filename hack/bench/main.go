@@ -58,11 +58,11 @@ func plan(quick bool) *bench {
 	if quick {
 		return &bench{step: 1500 * time.Millisecond, bisections: 1, long: 8 * time.Second, floor: 2 * time.Second,
 			coldRounds: 8, idle: 4 * time.Second, messages: 20_000,
-			turns: 3, turn: 200 * time.Millisecond, rebuilds: 1}
+			turns: 5, turn: 100 * time.Millisecond, rebuilds: 1}
 	}
 	return &bench{step: 10 * time.Second, bisections: 3, long: time.Minute, floor: 10 * time.Second,
 		coldRounds: 30, idle: 20 * time.Second, messages: 200_000,
-		turns: 7, turn: 500 * time.Millisecond, rebuilds: 5}
+		turns: 15, turn: 200 * time.Millisecond, rebuilds: 5}
 }
 
 func run(ctx context.Context) (err error) {

@@ -153,6 +153,8 @@ func (r report) print(w io.Writer) error {
 	row("cold start, empty function, p95", r.Cold.Empty.P95, "ms", true, 25, fmt.Sprintf("%g ms (bare process)", f.ProcessStart.P95), "")
 	row("cold start of one, p95", r.Cold.One.P95, "ms", true, 25, "", both(a.ColdStartMS, m.ColdStartMS, "ms"))
 	row("cold start of the chain, p95", r.Cold.Chain.P95, "ms", true, round(1.5*r.Cold.One.P95, 2), "", "")
+	row("  the same way with one cold, p95", r.Cold.SameWayOneCold.P95, "ms", true, 0, "", "")
+	row("  with none cold, p95", r.Cold.SameWayWarm.P95, "ms", true, 0, "", "")
 	row("idle memory", r.Idle.MemoryMB, "MB", true, 40, "", "")
 	row("idle processor", r.Idle.CPUPercent, "%", true, 0.5, "", "")
 	row("ready after start", r.ReadyMS, "ms", true, 1000, "", "")

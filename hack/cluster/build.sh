@@ -26,7 +26,7 @@ build() { # SET DIR LDFLAGS TAGS NAME=PACKAGE...
 	local set=$1 module=$2 ldflags="-s -w $3" tags=$4 trim=-trimpath program stamp missing='' start=$SECONDS
 	shift 4
 	[[ $module != ../daprd ]] || trim= # as daprd.sh builds it, so that one compilation serves both
-	stamp=$({ go version; echo "$ldflags $tags $*"; cat "$module"/go.mod "$module"/go.sum; } | sha256sum)
+	stamp=$({ go version; echo "$ldflags $tags $*"; cat "$module"/go.mod "$module"/go.sum "$module"/*.go 2>/dev/null || true; } | sha256sum)
 	for program in "$@"; do
 		[[ -x $out/${program%%=*} ]] || missing=yes
 	done
@@ -70,7 +70,7 @@ one() { # SET
 		build knative modules/knative '' '' "${programs[@]}"
 		;;
 	ingress) build ingress modules/ingress '' '' traefik=github.com/traefik/traefik/v3/cmd/traefik ;;
-	coredns) build coredns modules/coredns '' '' coredns=github.com/coredns/coredns ;;
+	coredns) build coredns modules/coredns '' '' coredns=. ;;
 	metrics-server)
 		build metrics-server modules/metrics-server '' '' \
 			metrics-server=sigs.k8s.io/metrics-server/cmd/metrics-server
@@ -91,7 +91,7 @@ one() { # SET
 	nats) build nats "$root" '' '' nats-server=github.com/nats-io/nats-server/v2 ;;
 	tools) # small and of this repository: Go itself knows whether they changed
 		mkdir -p "$out"
-		CGO_ENABLED=0 go -C "$root" build -o "$out/" ./hack/cluster/image ./hack/cluster/registry
+		CGO_ENABLED=0 go -C "$root" build -o "$out/" ./hack/cluster/image ./hack/cluster/pause ./hack/cluster/registry
 		;;
 	all) for p in "${sets[@]}"; do one "$p"; done ;;
 	*) die "there is no set $1; there are kubernetes-api ${sets[*]} and all" ;;

@@ -96,7 +96,7 @@ finish() {
 trap finish EXIT
 await() { # LOG PID TEXT
 	for ((i = 0; i < 3000; i++)); do
-		grep -qF -- "$3" "$1" && return
+		grep -qsF -- "$3" "$1" && return
 		kill -0 "$2" 2>/dev/null || { echo "ended before it printed: $3"; return 1; }
 		sleep 0.1
 	done

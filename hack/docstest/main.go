@@ -1,10 +1,9 @@
 //go:build unix
 
-// Command docstest runs every sh block of README.md, docs/*.md and
-// samples/*/README.md, as a reader would paste them: those of one file in
-// order, in one shell, at the top of a clean copy of the repository, which is
-// what git knows of it and what is new and not ignored. A block that fails
-// fails the run.
+// Command docstest runs every sh block of README.md, docs/*.md and the pages of
+// samples, as a reader would paste them: those of one file in order, in one
+// shell, at the top of a clean copy of the repository, which is what git knows
+// of it and what is new and not ignored. A block that fails fails the run.
 //
 // Blocks need no marks. One that serves until Ctrl-C is announced by a comment
 // that readers do not see:
@@ -53,7 +52,7 @@ func run(ctx context.Context) (err error) {
 	flag.Parse()
 	files := flag.Args()
 	if len(files) == 0 {
-		for _, pattern := range []string{"README.md", "docs/*.md", "samples/README.md", "samples/*/README.md"} {
+		for _, pattern := range []string{"README.md", "docs/*.md", "samples/README.md", "samples/*/README.md", "samples/*/*/README.md"} {
 			found, err := filepath.Glob(pattern)
 			if err != nil {
 				return err
@@ -77,7 +76,7 @@ func run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	var failed []string
-	for i, file := range files {
+	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			return err
@@ -89,7 +88,12 @@ func run(ctx context.Context) (err error) {
 		if len(blocks) == 0 {
 			continue
 		}
-		clean := filepath.Join(dir, fmt.Sprint(i))
+		// Always the same place: what was compiled there for one file need not be
+		// compiled again for the next.
+		clean := filepath.Join(dir, "weft")
+		if err := os.RemoveAll(clean); err != nil {
+			return err
+		}
 		if err := copyTree(ctx, clean); err != nil {
 			return err
 		}

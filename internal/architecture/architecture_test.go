@@ -45,6 +45,7 @@ var levels = map[string]int{
 	"internal/kinds":        1,
 	"internal/adminapi":     1,
 	"internal/pages":        1,
+	"internal/realtest":     1,
 	"internal/version":      1,
 	"samples":               100,
 	"hack":                  110,

@@ -33,7 +33,8 @@ same digest on any machine; what a registry has already is not sent again.
 
 Without --to each image is pushed to where the function's image says. REGISTRY
 is a host, or a host and the beginning of a path, under which each function has
-a repository <mesh>-<function>. Credentials are those of docker login.
+a repository <mesh>-<function>, or <function> where both have the same name.
+Credentials are those of docker login.
 
 With --buildpack, the image that is made is that of Weft's buildpack for pack
 and kpack, and no function is built.

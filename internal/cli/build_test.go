@@ -29,10 +29,12 @@ import (
 // registryFile holds the address of the registry of a script.
 const registryFile = ".registry"
 
-// registryMain is the program "registry [STATUS|tls|login|noreferrers]": a
-// registry of images, or one that answers everything with the status, has a
-// certificate that nobody knows, wants user "ann" with password "s3cret", or
-// knows no referrers. It prints what is put into it.
+// registryMain is the program "registry [STATUS|MODE]": a registry of images,
+// or one that answers everything with the status. The modes: tls has a
+// certificate that nobody knows, login wants user "ann" with password "s3cret",
+// noreferrers knows no referrers, breaks ends connections in the middle of an
+// upload, manifests refuses these after all blobs, circle redirects to itself,
+// and hang never answers an upload. It prints what is put into it.
 func registryMain() {
 	mode := ""
 	if len(os.Args) > 1 {
@@ -53,6 +55,26 @@ func registryMain() {
 		}
 		if status != 0 && r.URL.Path != "/v2/" {
 			w.WriteHeader(status)
+			return
+		}
+		upload := r.Method == http.MethodPatch || r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/blobs/")
+		switch {
+		case mode == "circle" && r.URL.Path != "/v2/":
+			http.Redirect(w, r, r.URL.Path, http.StatusTemporaryRedirect)
+			return
+		case mode == "breaks" && upload:
+			_, _ = io.CopyN(io.Discard, r.Body, 1<<10)
+			panic(http.ErrAbortHandler)
+		case mode == "hang" && upload:
+			if err := os.WriteFile("upload", []byte("begun"), 0o644); err != nil {
+				fatal(err)
+			}
+			<-r.Context().Done()
+			return
+		case mode == "manifests" && r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/manifests/"):
+			w.WriteHeader(http.StatusBadRequest)
+			_ = json.NewEncoder(w).Encode(map[string]any{"errors": []any{map[string]string{
+				"code": "MANIFEST_INVALID", "message": "no indexes here"}}})
 			return
 		}
 		if r.Method == http.MethodPut {

@@ -104,6 +104,16 @@ func (b *imageBuild) run(ctx context.Context) ([]builtImage, error) {
 	return images, nil
 }
 
+// imageName is what a function's image is called under a registry:
+// <mesh>-<function>, and of a mesh of one that is called as its function is, as
+// those of func.yaml are, the name once.
+func imageName(f *mesh.Function) string {
+	if f.Service == f.KubeName+"-"+f.KubeName {
+		return f.KubeName
+	}
+	return f.Service
+}
+
 // parts finds the code of functions and where their images go. Those that are
 // a command or a URL have no code that could be built.
 func (b *imageBuild) parts() ([]*part, error) {
@@ -131,7 +141,7 @@ func (b *imageBuild) parts() ([]*part, error) {
 		case f.Spec.Image != "" && (own || b.target.Files()):
 			p.ref = repository + ":" + tag
 		default:
-			p.ref = b.target.Ref(f.Service, tag)
+			p.ref = b.target.Ref(imageName(f), tag)
 		}
 		if other := by[p.ref]; other != nil {
 			wrong = append(wrong, fmt.Errorf("functions %s and %s have the same image, %s; give each its own", other.Name, f.Name, p.ref))

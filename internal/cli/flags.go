@@ -136,6 +136,9 @@ func readable(path string) string {
 func (f *meshFlags) exists() error {
 	if _, err := os.Stat(f.path()); err != nil {
 		err = fmt.Errorf("mesh file: %w", err)
+		if code, _ := filepath.Glob("*.go"); f.file == "" && len(code) > 0 { // the pattern is sound
+			return withHint(fmt.Errorf("there is no %s here, only code", source.DefaultFile), "write one beside it, with a function whose source is . and a trigger: weft new shows the form")
+		}
 		if f.file == "" {
 			return withHint(fmt.Errorf("there is no %s here", source.DefaultFile), "name it with --file, go to its directory, or start a project with: weft new NAME")
 		}

@@ -34,6 +34,10 @@ const (
 	EnvDaprGRPC  = "DAPR_GRPC_ENDPOINT"
 	EnvDaprHTTP  = "DAPR_HTTP_ENDPOINT"
 	EnvDaprToken = "DAPR_API_TOKEN"
+	// EnvDaprSocket is the path of a unix socket with the same API as
+	// EnvDaprGRPC, where the engine is on the same machine. It is a way that
+	// costs less, and may be left alone.
+	EnvDaprSocket = "WEFT_DAPR_SOCKET"
 	// EnvOTLPEndpoint and EnvOTelService are OpenTelemetry's own.
 	EnvOTLPEndpoint = "OTEL_EXPORTER_OTLP_ENDPOINT"
 	EnvOTelService  = "OTEL_SERVICE_NAME"
@@ -64,6 +68,9 @@ const (
 
 // CloudEvents extensions.
 const (
+	// ExtPrefix begins the names of those that are Weft's own, which only an
+	// engine sets: what events from outside say so is left out.
+	ExtPrefix = "weft"
 	// ExtFrom is the function that an event comes from, as written in the
 	// mesh.
 	ExtFrom = "weftfrom"

@@ -145,9 +145,16 @@ func (e *engine) serveDapr() {
 	}, daprapi.Logger(e.log))
 	e.daprHTTPServer = e.newServer(e.daprServer.Handler())
 	e.serve(e.daprHTTPServer, e.daprHTTPListener)
+	e.serveDaprGRPC(e.daprGRPCListener)
+	if e.daprSocket != nil {
+		e.serveDaprGRPC(e.daprSocket)
+	}
+}
+
+func (e *engine) serveDaprGRPC(l net.Listener) {
 	go func() {
-		if err := e.daprServer.ServeGRPC(e.daprGRPCListener); err != nil && !errors.Is(err, net.ErrClosed) {
-			e.fail(fmt.Errorf("dapr API at %s: %w", e.daprGRPCListener.Addr(), err))
+		if err := e.daprServer.ServeGRPC(l); err != nil && !errors.Is(err, net.ErrClosed) {
+			e.fail(fmt.Errorf("dapr API at %s: %w", l.Addr(), err))
 		}
 	}()
 }

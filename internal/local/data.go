@@ -30,6 +30,7 @@ const (
 	dirState     = "state"
 	dirLogs      = "logs"
 	dirBin       = "bin"
+	fileDapr     = "dapr.sock"
 	// dirProcesses has a directory for each generation of the mesh, with the
 	// list of its processes.
 	dirProcesses = "processes"

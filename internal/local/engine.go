@@ -49,10 +49,12 @@ type engine struct {
 	gatewayListener, adminListener, sinkListener net.Listener
 	gatewayServer, adminServer, sinkServer       *http.Server
 	daprGRPCListener, daprHTTPListener           net.Listener
-	daprHTTPServer                               *http.Server
-	daprServer                                   *daprapi.Server
-	run                                          adminapi.Run
-	ready                                        atomic.Bool
+	// daprSocket serves what daprGRPCListener does; nil if there is none.
+	daprSocket     net.Listener
+	daprHTTPServer *http.Server
+	daprServer     *daprapi.Server
+	run            adminapi.Run
+	ready          atomic.Bool
 	// failed takes the errors of servers and dispatchers that end by
 	// themselves.
 	failed chan error
@@ -274,12 +276,10 @@ func (e *engine) listen() error {
 			return err
 		}
 		*l.to = opened
-		e.onClose(func() error {
-			if err := opened.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-				return err
-			}
-			return nil
-		})
+		e.onClose(func() error { return closeListener(opened) })
+	}
+	if e.daprSocket = listenSocket(e.data.file(fileDapr), e.log); e.daprSocket != nil {
+		e.onClose(func() error { return closeListener(e.daprSocket) })
 	}
 	if !isLoopback(e.adminListener.Addr()) {
 		e.say("warning: --admin %s can be reached from other machines: metrics are open to all, the API to those that have the token", e.opts.Admin)

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/weftmesh/weft/internal/contract"
 	"github.com/weftmesh/weft/internal/local/replica"
 	"github.com/weftmesh/weft/mesh"
 	"github.com/weftmesh/weft/mesh/delivery"
@@ -74,7 +76,7 @@ func (e *engine) newGeneration(ctx context.Context, b *source.Bundle) (_ *genera
 	g.manager, err = replica.New(replica.Options{
 		Plan: b.Plan, Dir: e.root, Data: ledger,
 		Idle: e.opts.Idle, Debug: e.opts.Debug,
-		Env:    g.environment,
+		Env:    g.processEnvironment,
 		Sink:   e.sinkURL,
 		Output: e.output, Mask: e.mask.Apply, Observer: e.observe, Logger: e.log,
 	})
@@ -112,6 +114,17 @@ func (e *engine) newGeneration(ctx context.Context, b *source.Bundle) (_ *genera
 // environment is what a function's process has beside its port and names.
 func (g *generation) environment(f *mesh.Function) ([]string, error) {
 	env, err := functionEnv(g.bundle, g.e.envFile, f)
+	return append(g.e.daprEnv(f), env...), err
+}
+
+// processEnvironment is environment for a process of this machine, which may
+// take the shorter way to the Dapr API. A mesh that names another API means that.
+func (g *generation) processEnvironment(f *mesh.Function) ([]string, error) {
+	env, err := functionEnv(g.bundle, g.e.envFile, f)
+	own := slices.ContainsFunc(env, func(kv string) bool { return strings.HasPrefix(kv, contract.EnvDaprGRPC+"=") })
+	if g.e.daprSocket != nil && !own {
+		env = append(env, contract.EnvDaprSocket+"="+g.e.daprSocket.Addr().String())
+	}
 	return append(g.e.daprEnv(f), env...), err
 }
 

@@ -44,5 +44,9 @@ func hints(plan *mesh.Plan, base string) []string {
 	case http.MethodGet, http.MethodDelete:
 		return []string{fmt.Sprintf("curl -X %s %s%s", method, base, path)}
 	}
-	return []string{fmt.Sprintf("curl -X %s %s%s -H 'Content-Type: application/json' -d %s", method, base, path, data)}
+	event := ""
+	if r.Events {
+		event = " -H 'ce-specversion: 1.0' -H 'ce-id: 1' -H 'ce-source: curl' -H 'ce-type: try'"
+	}
+	return []string{fmt.Sprintf("curl -X %s %s%s%s -H 'Content-Type: application/json' -d %s", method, base, path, event, data)}
 }

@@ -3,7 +3,10 @@ package local
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"log/slog"
 	"net"
+	"os"
 	"syscall"
 )
 
@@ -27,6 +30,40 @@ func listen(flag, address string) (net.Listener, error) {
 	default:
 		return nil, fmt.Errorf("--%s %s: %w", flag, address, err)
 	}
+}
+
+// closeListener closes one that its server may have closed already.
+func closeListener(l net.Listener) error {
+	if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+// maxSocketPath is what the shortest of the systems' addresses holds.
+const maxSocketPath = 103
+
+// listenSocket opens a socket at a path that only this process uses. There may
+// be none, where the path is too long or the file system has no sockets: it is
+// a shorter way to what is served at a port as well.
+func listenSocket(path string, log *slog.Logger) net.Listener {
+	if len(path) > maxSocketPath {
+		return nil
+	}
+	// That of an engine that was killed.
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		log.Debug("no socket for the Dapr API", "error", err.Error())
+		return nil
+	}
+	l, err := net.Listen("unix", path)
+	if err == nil {
+		if err = os.Chmod(path, 0o600); err == nil {
+			return l
+		}
+		err = errors.Join(err, l.Close())
+	}
+	log.Debug("no socket for the Dapr API", "error", err.Error())
+	return nil
 }
 
 // isLoopback says whether a listener can be reached from this machine alone.

@@ -11,14 +11,13 @@ import (
 	"github.com/weftmesh/weft/internal/contract"
 )
 
-// record holds an event's context and what its optional attributes point to,
-// so that reading an event allocates once for all of them.
+// record holds an event's context and what its usual attributes point to, so
+// that reading an event allocates once for all of them.
 type record struct {
 	ctx         event.EventContextV1
 	contentType string
 	subject     string
 	time        types.Timestamp
-	schema      types.URI
 	seen        attributeSet
 }
 
@@ -71,6 +70,10 @@ func (r *record) set(name, value string) error {
 		if err := r.saw(sawSource, name); err != nil {
 			return err
 		}
+		if plainPath(value) {
+			r.ctx.Source.Path = value
+			break
+		}
 		u, err := url.Parse(value)
 		if err != nil {
 			return attributeError(name, "must be a URI reference (RFC 3986): "+errText(err))
@@ -106,8 +109,7 @@ func (r *record) set(name, value string) error {
 		if err != nil || !u.IsAbs() {
 			return attributeError(name, "must be an absolute URI (RFC 3986, 4.3)")
 		}
-		r.schema.URL = *u
-		r.ctx.DataSchema = &r.schema
+		r.ctx.DataSchema = &types.URI{URL: *u}
 	case "datacontenttype":
 		if err := r.saw(sawContentType, name); err != nil {
 			return err
@@ -124,6 +126,22 @@ func (r *record) set(name, value string) error {
 		return r.setExtension(name, value)
 	}
 	return nil
+}
+
+// plainPath says whether a URI reference is nothing but a path, of characters
+// that stand for themselves: what the mesh gives its events as their source.
+func plainPath(s string) bool {
+	if len(s) < 2 || s[0] != '/' || s[1] == '/' {
+		return false
+	}
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '/', c == '-', c == '.', c == '_', c == '~':
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // setExtension gives the extension its value, one of string, int32 and bool.

@@ -66,9 +66,15 @@ func WriteBinary(h http.Header, e *event.Event) error {
 	return nil
 }
 
-// readBinary fills e from a message in binary mode.
-func readBinary(e *event.Event, h http.Header, body []byte) error {
-	r := &record{}
+// message is an event in binary mode, with all that it holds in one piece.
+type message struct {
+	events [1]event.Event
+	record
+}
+
+// readBinary reads a message in binary mode.
+func (m *message) readBinary(h http.Header, body []byte) error {
+	e, r := &m.events[0], &m.record
 	for key, values := range h {
 		if len(key) < 3 || key[2] != '-' || key[0] != 'C' && key[0] != 'c' || key[1] != 'e' && key[1] != 'E' {
 			continue

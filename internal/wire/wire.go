@@ -112,11 +112,11 @@ func Read(h http.Header, body []byte) ([]event.Event, Mode, error) {
 	mode := ModeOf(h)
 	switch mode {
 	case Binary:
-		events := make([]event.Event, 1)
-		if err := readBinary(&events[0], h, body); err != nil {
+		m := &message{}
+		if err := m.readBinary(h, body); err != nil {
 			return nil, mode, err
 		}
-		return events, mode, nil
+		return m.events[:], mode, nil
 	case Structured, Batch:
 		want := contract.TypeEvent
 		if mode == Batch {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/weftmesh/weft/internal/contract"
+	"github.com/weftmesh/weft/internal/wire"
 	"github.com/weftmesh/weft/mesh"
 	"github.com/weftmesh/weft/mesh/delivery"
 )
@@ -173,6 +174,9 @@ func (c *call) attempt(header http.Header, more bool) (again bool) {
 	defer func() { ep.Release(broken) }()
 	c.begin(ep)
 	defer c.endTimer()
+	if c.e.events && ep.Token != "" && wire.ModeOf(header) != wire.None {
+		header[contract.HeaderToken] = []string{ep.Token} // or the host takes no event
+	}
 	resp, err := c.roundTrip(ep, header)
 	if err == nil {
 		broken = c.answer(resp)

@@ -69,6 +69,8 @@ type entry struct {
 	// outcome of a failed call may.
 	linked, takesErrors bool
 	debugging           bool
+	// events says that CloudEvents from outside are for f.
+	events bool
 }
 
 // New returns the Gateway of a plan. The error names routes that two functions
@@ -142,7 +144,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusNotFound, "no route for "+r.Method+" "+path, g.routes.hint(host, path))
 		return
 	}
-	if m := wire.ModeOf(r.Header); m == wire.Structured || m == wire.Batch {
+	if m := wire.ModeOf(r.Header); !x.Events && (m == wire.Structured || m == wire.Batch) {
 		problem(w, http.StatusUnsupportedMediaType, "CloudEvents are not taken from outside",
 			"send the data itself, such as application/json")
 		return

@@ -38,13 +38,19 @@ func dropped(name string) bool {
 	return false
 }
 
+// ofEvent says whether a header is an attribute of an event, but for those that
+// only an engine may set.
+func ofEvent(name string) bool {
+	return strings.HasPrefix(name, "Ce-") && !strings.HasPrefix(name, "Ce-Weft")
+}
+
 // header makes the headers of the call. Values are shared with the request:
 // nobody changes them.
 func (c *call) header() http.Header {
 	in := c.r.Header
 	h := make(http.Header, len(in)+8)
 	for name, values := range in {
-		if name != "" && !dropped(name) {
+		if name != "" && (!dropped(name) || c.e.events && ofEvent(name)) {
 			h[name] = values
 		}
 	}

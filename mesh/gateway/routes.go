@@ -20,6 +20,8 @@ type Route struct {
 	// Methods in upper case and Hosts in lower case; all if empty. A host
 	// *.example.com matches any name below example.com.
 	Methods, Hosts []string
+	// Events says that CloudEvents from outside reach the function.
+	Events bool
 }
 
 // String gives the route as people write it, such as "POST /orders".
@@ -40,7 +42,7 @@ func Routes(p *mesh.Plan) []Route {
 	var routes []Route
 	for _, f := range p.Functions {
 		for _, t := range f.HTTP() {
-			r := Route{Function: f, Path: t.Path}
+			r := Route{Function: f, Path: t.Path, Events: t.Events}
 			if r.Path == "" {
 				r.Path = "/" + f.KubeName
 			}
@@ -108,6 +110,10 @@ func newTable(routes []Route, entries map[*mesh.Function]*entry) (*table, error)
 	t := &table{exact: make(map[string][]*target)}
 	for _, r := range routes {
 		x := &target{Route: r, segments: segments(r.Path), entry: entries[r.Function]}
+		if r.Events {
+			takes := *x.entry
+			takes.events, x.entry = true, &takes
+		}
 		for _, y := range t.all {
 			if y.clashes(x) {
 				return nil, fmt.Errorf("functions %s and %s both serve %s; give one another path, method or host",

@@ -2,6 +2,7 @@ package source
 
 import (
 	"fmt"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -58,6 +59,8 @@ type documents struct {
 	kinds []string
 	// standing are the documents of the mesh file that can stand for a mesh.
 	standing []*node
+	// files that were read beside those that always are.
+	files []string
 	// overlays are the FunctionMesh documents of local/.
 	overlays []document
 }
@@ -170,7 +173,11 @@ func (ds *documents) finish(file string) {
 		if len(ds.kinds) > 0 {
 			what = fmt.Sprintf("holds no %s, only %s", kindMesh, strings.Join(ds.kinds, ", "))
 		}
-		ds.fault(place{file: file}, "", "%s", what).Hint = "a mesh has apiVersion: " + apiVersions[kindMesh][0] + " and kind: " + kindMesh
+		hint := "a mesh has apiVersion: " + apiVersions[kindMesh][0] + " and kind: " + kindMesh
+		if filepath.Base(file) == FuncFile {
+			hint = "a project of func has name and runtime: go"
+		}
+		ds.fault(place{file: file}, "", "%s", what).Hint = hint
 		return
 	}
 	name := ds.mesh.text("metadata", "name")

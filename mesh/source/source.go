@@ -164,7 +164,10 @@ func load(path string, opts Options, read func(string) ([]byte, error), glob fun
 				problems = append(problems, mesh.Problem{File: "--set " + s, Message: err.Error()})
 			}
 		}
-		problems = append(problems, b.compile(ds.others)...)
+		ds.problems = problems
+		ds.beside(b.tree, b.Dir, read)
+		b.Files = append(b.Files, ds.files...)
+		problems = append(ds.problems, b.compile(ds.others)...)
 	}
 	problems.Sort()
 	problems = once(problems)

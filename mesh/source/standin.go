@@ -22,7 +22,8 @@ type standIn struct {
 // standIns are tried in order; a further kind of document goes here, with its
 // translation in a file of its own.
 var standIns = []standIn{
-	{is: isFuncYAML, mesh: (*documents).funcYAML}, // funcyaml.go
+	{is: isFuncYAML, mesh: (*documents).funcYAML},         // funcyaml.go
+	{is: isOpenFunction, mesh: (*documents).openFunction}, // openfunction.go
 }
 
 // standsFor returns what translates the document, or nil.

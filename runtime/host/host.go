@@ -78,10 +78,12 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusForbidden, "deliveries need the function's token in the header "+contract.HeaderToken+", or from a Dapr sidecar in "+headerDaprToken)
 		return
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, h.opts.MaxBody)
 	if r.ContentLength > h.opts.MaxBody {
 		problem(w, http.StatusRequestEntityTooLarge, bodyFailure(r.Context(), &http.MaxBytesError{Limit: h.opts.MaxBody}, h.opts.MaxBody).Error())
 		return
+	}
+	if f.HTTP != nil || r.ContentLength < 0 { // readBody reads no more than the length
+		r.Body = http.MaxBytesReader(w, r.Body, h.opts.MaxBody)
 	}
 	switch {
 	case f.HTTP != nil:
@@ -144,10 +146,10 @@ func (h *Host) paths() []string {
 	return paths
 }
 
-// begin makes the call for a request, and the context that its handler gets.
-// The caller must call cancel when the handler has returned.
-func (h *Host) begin(r *http.Request, f *mounted, e *event.Event) (*call.Call, context.Context, context.CancelFunc) {
-	c := &call.Call{Function: f.Name, Event: e, Attempt: 1, Log: h.log}
+// begin fills in the call for a request and the context that its handler gets,
+// which the caller must end when the handler has returned.
+func (h *Host) begin(c *call.Call, ctx *call.Context, r *http.Request, f *mounted, e *event.Event) {
+	c.Function, c.Event, c.Attempt, c.Log = f.Name, e, 1, h.log
 	if e != nil {
 		c.EventID = e.ID()
 		c.Attempt = max(1, wire.IntExtension(e, contract.ExtAttempt))
@@ -157,10 +159,16 @@ func (h *Host) begin(r *http.Request, f *mounted, e *event.Event) (*call.Call, c
 	if h.opts.Timeout > 0 {
 		c.Deadline = time.Now().Add(h.opts.Timeout)
 	}
-	ctx, cancel := context.WithCancel(r.Context())
-	ctx, c.Span = withTrace(ctx, r.Header, e)
-	return c, call.With(ctx, c), cancel
+	parent := r.Context()
+	span, known := spanOf(parent, r.Header, e)
+	c.Span = span
+	ctx.Begin(parent, c, !known)
 }
+
+// panicError is what a handler panicked with.
+type panicError struct{ value any }
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
 
 // guard calls handler and turns a panic into an error, its stack into a line
 // of the log. http.ErrAbortHandler goes on to net/http.
@@ -172,7 +180,7 @@ func (h *Host) guard(ctx context.Context, handler func()) (err error) {
 			panic(v)
 		default:
 			h.log.ErrorContext(ctx, "handler panicked", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
-			err = fmt.Errorf("panic: %v", v)
+			err = &panicError{v}
 		}
 	}()
 	handler()

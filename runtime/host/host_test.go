@@ -179,9 +179,11 @@ func TestTyped(t *testing.T) {
 			r.ContentLength = -1
 			return r
 		}(), 413, "", "1000 bytes", nil},
-		"panic":       {"a panic is 500, its stack not in the answer", adapt.Typed("panics", func(context.Context, int) (int, error) { panic("oh no") }), delivery(`1`), 500, "", "panic: oh no", nil},
-		"no token":    {"deliveries need the token", count, delivery(`{}`, "Weft-Token", ""), 403, "", "Weft-Token", nil},
-		"wrong token": {"the right one", count, delivery(`{}`, "Weft-Token", "guess"), 403, "", "Weft-Token", nil},
+		"panic":        {"a panic is 500, its stack not in the answer", adapt.Typed("panics", func(context.Context, int) (int, error) { panic("oh no") }), delivery(`1`), 500, "", "panic: oh no", nil},
+		"panic, plain": {"what it panicked with is not for whoever sent a request", adapt.Typed("panics", func(context.Context, int) (int, error) { panic("oh no") }), request("POST", "/", "1", jsonType...), 500, "", "the function panicked; its log says why", nil},
+		"panic, HTTP":  {"nor is that of an HTTP handler", adapt.HTTP("panics", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("oh no") })), request("GET", "/", ""), 500, "", "the function panicked; its log says why", nil},
+		"no token":     {"deliveries need the token", count, delivery(`{}`, "Weft-Token", ""), 403, "", "Weft-Token", nil},
+		"wrong token":  {"the right one", count, delivery(`{}`, "Weft-Token", "guess"), 403, "", "Weft-Token", nil},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -205,7 +207,7 @@ func TestTyped(t *testing.T) {
 			if strings.Contains(log.String(), "s3cret") {
 				t.Errorf("the log shows the token:\n%s", log)
 			}
-			if name == "panic" && !strings.Contains(log.String(), "goroutine") {
+			if strings.HasPrefix(name, "panic") && !strings.Contains(log.String(), "goroutine") {
 				t.Errorf("the log has no stack:\n%s", log)
 			}
 		})

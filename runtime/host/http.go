@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"strconv"
 
 	"github.com/cloudevents/sdk-go/v2/event"
 
 	"github.com/weftmesh/weft/internal/contract"
 	"github.com/weftmesh/weft/internal/wire"
+	"github.com/weftmesh/weft/runtime/internal/call"
 )
 
 // serveHTTP calls an HTTP function. Its answer is held back until the handler
@@ -27,6 +29,14 @@ func (h *Host) serveHTTP(w http.ResponseWriter, r *http.Request, f *mounted, mod
 			h.refuse(w, r, readFailure(err))
 			return
 		}
+		if disown(r.Header, events) && mode != wire.Binary {
+			if body, err = rewrite(mode, events); err != nil {
+				h.refuse(w, r, readFailure(err))
+				return
+			}
+			r.ContentLength = int64(len(body))
+			r.Header["Content-Length"] = []string{strconv.Itoa(len(body))}
+		}
 		if len(events) > 0 {
 			e = &events[0]
 		} else {
@@ -37,12 +47,19 @@ func (h *Host) serveHTTP(w http.ResponseWriter, r *http.Request, f *mounted, mod
 	// The token and what the gateway is told are no business of the handler's.
 	delete(r.Header, contract.HeaderToken)
 
-	c, ctx, cancel := h.begin(r, f, e)
-	defer cancel()
-	resp := &response{host: h, f: f, call: c, ctx: ctx, w: w, header: make(http.Header, 4), method: r.Method, routed: e != nil && !h.ofSidecar(r)}
-	stop := h.watch(ctx, c, resp, cancel)
-	defer stop()
-	defer resp.release()
-	err := h.guard(ctx, func() { f.HTTP.ServeHTTP(resp, r.WithContext(ctx)) })
-	resp.finish(err)
+	x := &httpExchange{}
+	h.begin(&x.call, &x.ctx, r, f, e)
+	defer x.ctx.End()
+	x.resp = response{host: h, f: f, call: &x.call, ctx: &x.ctx, w: w, header: make(http.Header), method: r.Method, routed: e != nil && !h.ofSidecar(r)}
+	defer h.watch(&x.ctx, &x.call, &x.resp).stop()
+	defer x.resp.release()
+	err := h.guard(&x.ctx, func() { f.HTTP.ServeHTTP(&x.resp, r.WithContext(&x.ctx)) })
+	x.resp.finish(err)
+}
+
+// httpExchange is all that a call of an HTTP function needs, in one piece.
+type httpExchange struct {
+	call call.Call
+	ctx  call.Context
+	resp response
 }

@@ -36,6 +36,7 @@ func (h *Host) serveDelivery(w http.ResponseWriter, r *http.Request, f *mounted)
 		}
 		return
 	}
+	disown(r.Header, events)
 	if len(events) == 1 {
 		e := &events[0]
 		h.invoke(w, r, f, e, ofTopic(r, mode, e), Input{Event: e, ContentType: e.DataContentType(), Body: e.Data()})
@@ -67,10 +68,12 @@ func (h *Host) servePlain(w http.ResponseWriter, r *http.Request, f *mounted) {
 // invoke calls a Func once and answers: whoever delivers an event of a topic,
 // in Dapr's words.
 func (h *Host) invoke(w http.ResponseWriter, r *http.Request, f *mounted, e *event.Event, topic bool, in Input) {
-	c, ctx, cancel := h.begin(r, f, e)
-	defer cancel()
-	a := &answer{w: w}
-	defer h.watch(ctx, c, a, cancel)()
+	x := &exchange{}
+	c, ctx, a := &x.call, &x.ctx, &x.answer
+	h.begin(c, ctx, r, f, e)
+	defer ctx.End()
+	a.w = w
+	defer h.watch(ctx, c, a).stop()
 	defer a.claim()
 	out, err := h.run(ctx, f, in)
 	emits := c.End()
@@ -138,10 +141,12 @@ func (h *Host) invokeBatch(w http.ResponseWriter, r *http.Request, f *mounted, e
 // invokeOne calls a Func with the event at index i of a batch. It answers a
 // failure, and then is not ok.
 func (h *Host) invokeOne(w http.ResponseWriter, r *http.Request, f *mounted, e *event.Event, i int) (outputs []event.Event, ok bool) {
-	c, ctx, cancel := h.begin(r, f, e)
-	defer cancel()
-	a := &answer{w: w}
-	defer h.watch(ctx, c, a, cancel)()
+	x := &exchange{}
+	c, ctx, a := &x.call, &x.ctx, &x.answer
+	h.begin(c, ctx, r, f, e)
+	defer ctx.End()
+	a.w = w
+	defer h.watch(ctx, c, a).stop()
 	defer a.claim()
 	out, err := h.run(ctx, f, Input{Event: e, ContentType: e.DataContentType(), Body: e.Data()})
 	emits := c.End()
@@ -169,7 +174,13 @@ func (h *Host) fail(ctx context.Context, w http.ResponseWriter, c *call.Call, er
 		retryAfter(w.Header(), after)
 	}
 	h.logFailure(ctx, status, err)
-	problem(w, status, err.Error())
+	text := err.Error()
+	if _, ok := errors.AsType[*panicError](err); ok && c.Event == nil {
+		// Whoever sends a plain request may be anybody, and what a handler
+		// panics with is not meant for them.
+		text = "the function panicked; its log says why"
+	}
+	problem(w, status, text)
 }
 
 // refuse answers a request that no function is called with.
@@ -182,6 +193,13 @@ func (h *Host) refuse(w http.ResponseWriter, r *http.Request, err error) {
 func (h *Host) refuseMethod(w http.ResponseWriter, r *http.Request, allow string) {
 	w.Header().Set("Allow", allow)
 	problem(w, http.StatusMethodNotAllowed, fmt.Sprintf("the function takes %s, not %s", allow, r.Method))
+}
+
+// exchange is all that a call of a Func needs, in one piece.
+type exchange struct {
+	call   call.Call
+	ctx    call.Context
+	answer answer
 }
 
 // answer says who writes the answer to a call: its handler's goroutine or its
@@ -198,34 +216,6 @@ func (a *answer) claim() bool {
 	won := !a.claimed
 	a.claimed = true
 	return won
-}
-
-// watch answers 504 if the call's deadline passes before its answer is
-// claimed, and ends its context. stop ends the watch.
-func (h *Host) watch(ctx context.Context, c *call.Call, a claimer, cancel context.CancelFunc) (stop func()) {
-	if c.Deadline.IsZero() {
-		return func() {}
-	}
-	t := time.AfterFunc(time.Until(c.Deadline), func() {
-		a.overrun(func(w http.ResponseWriter) {
-			c.Overrun()
-			cancel()
-			err := fmt.Errorf("the call took longer than %s", h.opts.Timeout)
-			h.logFailure(ctx, http.StatusGatewayTimeout, err)
-			// The handler still holds the connection, so it serves no other
-			// request.
-			w.Header().Set("Connection", "close")
-			problem(w, http.StatusGatewayTimeout, err.Error())
-			_ = http.NewResponseController(w).Flush() // the client may have gone
-		})
-	})
-	return func() { t.Stop() }
-}
-
-// claimer is an answer that a deadline may claim: write is called, with the
-// answer held, unless it is claimed already.
-type claimer interface {
-	overrun(write func(http.ResponseWriter))
 }
 
 func (a *answer) overrun(write func(http.ResponseWriter)) {

@@ -20,6 +20,32 @@ import (
 // holdBack is how much of an answer is held back before it streams, in bytes.
 const holdBack = 64 << 10
 
+// serverBuffer is the size of the buffer that net/http has for an answer, in
+// bytes: what is smaller gets its Content-Length there.
+const serverBuffer = 2 << 10
+
+// buffers are kept for small answers.
+var buffers pool
+
+// pool of buffers for what is written; the zero value is ready.
+type pool struct{ sync.Pool }
+
+const smallAnswer = 4 << 10
+
+func (p *pool) get() []byte {
+	if b, ok := p.Pool.Get().(*[smallAnswer]byte); ok {
+		return b[:0]
+	}
+	return new([smallAnswer]byte)[:0]
+}
+
+// put takes back what get returned, unless it has grown.
+func (p *pool) put(b []byte) {
+	if cap(b) == smallAnswer {
+		p.Pool.Put((*[smallAnswer]byte)(b[:smallAnswer]))
+	}
+}
+
 // response is the ResponseWriter of an HTTP function. It holds a small answer
 // back. Large and flushed answers stream; http.ResponseController works.
 type response struct {
@@ -86,6 +112,9 @@ func (r *response) Write(p []byte) (int, error) {
 	}
 	if r.phase == holding {
 		if len(r.buf)+len(p) <= holdBack {
+			if r.buf == nil {
+				r.buf = buffers.get()
+			}
 			r.buf = append(r.buf, p...)
 			return len(p), nil
 		}
@@ -172,8 +201,14 @@ func (r *response) stream() {
 	r.w.WriteHeader(r.status)
 	if len(r.buf) > 0 {
 		_, _ = r.w.Write(r.buf) // the client may have gone; the next write says so
-		r.buf = nil
+		r.drop()
 	}
+}
+
+// drop lets go of what was held back.
+func (r *response) drop() {
+	buffers.put(r.buf)
+	r.buf = nil
 }
 
 // close answers an error in the handler's stead.
@@ -222,6 +257,7 @@ func (r *response) release() {
 		r.host.hijacked.Done()
 	}
 	r.phase, r.err = closed, errClosed
+	r.drop()
 }
 
 // conclude writes an answer that was held back whole.
@@ -248,7 +284,7 @@ func (r *response) conclude(emits []call.Emit, failure error) error {
 	if _, ok := h["Content-Type"]; !ok && isObject(r.buf) {
 		h["Content-Type"] = []string{contract.TypeJSON}
 	}
-	if len(r.buf) > 0 && h["Content-Length"] == nil && h["Transfer-Encoding"] == nil && h["Trailer"] == nil {
+	if len(r.buf) >= serverBuffer && h["Content-Length"] == nil && h["Transfer-Encoding"] == nil && h["Trailer"] == nil {
 		h["Content-Length"] = []string{strconv.Itoa(len(r.buf))}
 	}
 	r.w.WriteHeader(r.status)

@@ -3,7 +3,6 @@
 package call
 
 import (
-	"context"
 	"log/slog"
 	"sync"
 	"time"
@@ -46,54 +45,6 @@ const (
 	streaming
 	ended
 )
-
-type key struct{}
-
-// Context carries a Call. Its deadline is the call's, and holds until the
-// answer begins to stream.
-type Context struct {
-	context.Context
-	call *Call
-}
-
-// With returns a context that carries c. The caller cancels parent when c's
-// deadline passes, after Overrun.
-func With(parent context.Context, c *Call) *Context {
-	return &Context{Context: parent, call: c}
-}
-
-// Value returns the call for From, and otherwise what the parent holds.
-func (c *Context) Value(k any) any {
-	if _, ok := k.(key); ok {
-		return c.call
-	}
-	return c.Context.Value(k)
-}
-
-// Deadline returns the call's deadline or, if it comes earlier, the parent's.
-func (c *Context) Deadline() (time.Time, bool) {
-	parent, ok := c.Context.Deadline()
-	own := c.call.Deadline
-	if own.IsZero() || c.call.in(streaming) || ok && parent.Before(own) {
-		return parent, ok
-	}
-	return own, true
-}
-
-// Err tells a call that overran from one whose client has gone.
-func (c *Context) Err() error {
-	err := c.Context.Err()
-	if err != nil && c.call.Overran() {
-		return context.DeadlineExceeded
-	}
-	return err
-}
-
-// From returns the call that ctx belongs to, nil outside one.
-func From(ctx context.Context) *Call {
-	c, _ := ctx.Value(key{}).(*Call)
-	return c
-}
 
 // Stream notes that the answer has begun to leave, so that nothing can be
 // emitted any more and the deadline is met. It returns what was emitted.

@@ -2,6 +2,7 @@ package dapr
 
 import (
 	"context"
+	"net/url"
 	"os"
 	"sync"
 
@@ -27,6 +28,9 @@ func From(ctx context.Context) (*component.Client, error) {
 		return c, nil
 	}
 	endpoint, token := os.Getenv(contract.EnvDaprGRPC), os.Getenv(contract.EnvDaprToken)
+	if socket := os.Getenv(contract.EnvDaprSocket); socket != "" {
+		endpoint = (&url.URL{Scheme: "unix", Path: socket}).String()
+	}
 	if endpoint == "" {
 		if port := os.Getenv(envPort); port != "" {
 			endpoint = "127.0.0.1:" + port

@@ -1,11 +1,10 @@
 package dapr_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -166,9 +165,6 @@ func TestSDKAlone(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if strings.Contains(string(out), "API Token") {
-		t.Errorf("it prints what a record of the log should say: %s", out)
-	}
 	if v, ok := m.Peek("s", "k"); !ok || string(v) != "v" {
 		t.Errorf("stored: %q, %v", v, ok)
 	}
@@ -179,16 +175,11 @@ func TestSDKAlone(t *testing.T) {
 
 func handler(t *testing.T) {
 	t.Helper()
-	var log bytes.Buffer
-	slog.SetDefault(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	c, err := client.NewClient()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if !strings.Contains(log.String(), `level=DEBUG msg="API Token loaded from the environment variable" from=dapr/go-sdk`) {
-		t.Errorf("what it says is no record of the log: %s", &log)
-	}
 	if err := c.SaveState(t.Context(), "s", "k", []byte("v"), nil); err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +193,7 @@ func handler(t *testing.T) {
 
 // A socket is an endpoint too, for this client and that of go-sdk.
 func TestSocket(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "s")
+	path := filepath.Join(t.TempDir(), "a %?#b")
 	l, err := net.Listen("unix", path)
 	if err != nil {
 		t.Fatal(err)
@@ -210,7 +201,11 @@ func TestSocket(t *testing.T) {
 	m := &memory.Memory{}
 	m.Put("s", "k", []byte("v"))
 	serve(t, l, m)
-	b, err := dapr.Dial("unix://"+path, "secret")
+	short := filepath.Join(filepath.Dir(path), "s") // go-sdk does not take just any path
+	if err := os.Symlink(path, short); err != nil {
+		t.Fatal(err)
+	}
+	b, err := dapr.Dial((&url.URL{Scheme: "unix", Path: path}).String(), "secret")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +214,16 @@ func TestSocket(t *testing.T) {
 		t.Errorf("Get = %v, %v", r, err)
 	}
 	t.Setenv("DAPR_API_TOKEN", "secret")
-	c, err := client.NewClientWithAddressContext(t.Context(), "unix://"+path)
+	t.Setenv("DAPR_GRPC_ENDPOINT", "http://127.0.0.1:1")
+	t.Setenv("WEFT_DAPR_SOCKET", path)
+	own, err := dapr.From(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := own.Get(t.Context(), "s", []string{"k"}); err != nil {
+		t.Errorf("the engine's socket comes first: %v", err)
+	}
+	c, err := client.NewClientWithAddressContext(t.Context(), "unix://"+short)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,15 +246,13 @@ func TestTrace(t *testing.T) {
 		ctx    context.Context
 		want   []string
 	}{
-		"none":        {"outside a call there is no trace", base, nil},
-		"call":        {"the trace of the function's call", call.With(base, &call.Call{Span: span(1)}), []string{parent1}},
-		"span":        {"a span of the handler's own is nearer", trace.ContextWithSpanContext(call.With(base, &call.Call{Span: span(1)}), span(2)), []string{parent2}},
-		"by the hand": {"metadata that the handler has set stays", metadata.AppendToOutgoingContext(call.With(base, &call.Call{Span: span(1)}), "traceparent", parent2), []string{parent2}},
+		"none": {"outside a call there is no trace", base, nil},
+		"call": {"the trace of the function's call", call.With(base, &call.Call{Span: span(1)}), []string{parent1}},
+		"span": {"a span of the handler's own is nearer", trace.ContextWithSpanContext(call.With(base, &call.Call{Span: span(1)}), span(2)), []string{parent2}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			ctx := metadata.AppendToOutgoingContext(tc.ctx, "own", "1")
-			if _, err := c.Get(ctx, "s", []string{"k"}); err != nil {
+			if _, err := c.Get(tc.ctx, "s", []string{"k"}); err != nil {
 				t.Fatal(err)
 			}
 			md := s.last()
@@ -259,9 +261,6 @@ func TestTrace(t *testing.T) {
 			}
 			if got := md.Get("dapr-api-token"); !slices.Equal(got, []string{"secret"}) {
 				t.Errorf("token %v", got)
-			}
-			if got := md.Get("own"); !slices.Equal(got, []string{"1"}) {
-				t.Errorf("the handler's metadata: %v", got)
 			}
 		})
 	}

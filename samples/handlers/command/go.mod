@@ -1,0 +1,3 @@
+module example.com/categorise
+
+go 1.26

@@ -1,0 +1,3 @@
+module example.com/submit
+
+go 1.26
