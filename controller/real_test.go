@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,6 +23,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/yaml"
 
 	"github.com/weftmesh/weft/api/v1beta1"
@@ -38,10 +40,13 @@ var server struct {
 	cfg  *rest.Config
 	// audit is the file in which the API server writes down each request.
 	audit string
-	err   error
+	// installed are the paths whose definitions it knows.
+	installed map[string]bool
+	err       error
 }
 
 func TestMain(m *testing.M) {
+	log.SetLogger(logr.Discard())
 	code := m.Run()
 	if server.env != nil {
 		if err := server.env.Stop(); err != nil {
@@ -80,7 +85,7 @@ func startServer() error {
 	if server.cfg, err = env.Start(); err != nil {
 		return errors.Join(err, env.Stop())
 	}
-	server.env = env
+	server.env, server.installed = env, make(map[string]bool)
 	server.cfg.QPS = -1
 	return nil
 }
@@ -134,6 +139,10 @@ func connect(t *testing.T) *api {
 // install has the API server know the definitions in a directory, or file.
 func (a *api) install(path string) {
 	a.t.Helper()
+	if server.installed[path] {
+		return
+	}
+	server.installed[path] = true
 	if _, err := envtest.InstallCRDs(server.cfg, envtest.CRDInstallOptions{Paths: []string{path}, ErrorIfPathMissing: true}); err != nil {
 		a.t.Fatal(err)
 	}
@@ -202,7 +211,7 @@ func (a *api) run(edit ...func(*Options)) (stop func()) {
 	cfg.Impersonate = rest.ImpersonationConfig{UserName: account, Groups: []string{"system:serviceaccounts", "system:authenticated"}}
 	o := Options{
 		Settings: settings, Metrics: "127.0.0.1:0", Health: "0", conflicts: 300 * time.Millisecond,
-		Logger: slog.New(slog.NewTextHandler(testWriter{a.t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Logger: slog.New(slog.NewTextHandler(logOf(a.t), &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}
 	for _, f := range edit {
 		f(&o)
@@ -224,10 +233,29 @@ func (a *api) run(edit ...func(*Options)) (stop func()) {
 	return stop
 }
 
-type testWriter struct{ t *testing.T }
+// testWriter logs until the test has ended: a controller has goroutines that
+// outlive it for a moment.
+type testWriter struct {
+	mu sync.Mutex
+	t  *testing.T
+}
 
-func (w testWriter) Write(p []byte) (int, error) {
-	w.t.Logf("%s", bytes.TrimSuffix(p, []byte("\n")))
+func logOf(t *testing.T) *testWriter {
+	w := &testWriter{t: t}
+	t.Cleanup(func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.t = nil
+	})
+	return w
+}
+
+func (w *testWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.t != nil {
+		w.t.Logf("%s", bytes.TrimSuffix(p, []byte("\n")))
+	}
 	return len(p), nil
 }
 
@@ -347,6 +375,16 @@ func (a *api) events(mesh string) []string {
 		}
 	}
 	return all
+}
+
+func count(list []string, one string) int {
+	n := 0
+	for _, e := range list {
+		if e == one {
+			n++
+		}
+	}
+	return n
 }
 
 const shop = `

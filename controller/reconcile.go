@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/tools/events"
@@ -40,13 +42,31 @@ type Reconciler struct {
 	log       *slog.Logger
 	// conflicts is how soon a name that someone else has is looked at again.
 	conflicts time.Duration
+	// written is the status that was last written of each mesh.
+	written sync.Map // types.NamespacedName -> written
+}
+
+// written is a status, and the version of the mesh that it was written to. A
+// cache that still has that version has not seen it yet.
+type written struct {
+	version string
+	status  v1beta1.FunctionMeshStatus
 }
 
 // Reconcile implements reconcile.Reconciler.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	fm := &v1beta1.FunctionMesh{}
 	if err := r.client.Get(ctx, req.NamespacedName, fm); err != nil {
-		return ctrl.Result{}, client.IgnoreNotFound(err) // gone: the garbage collector does the rest
+		if apierrors.IsNotFound(err) {
+			r.written.Delete(req.NamespacedName)
+			err = nil // the garbage collector does the rest
+		}
+		return ctrl.Result{}, err
+	}
+	if last, _ := r.written.Load(req.NamespacedName); last != nil {
+		if last := last.(written); last.version == fm.ResourceVersion {
+			fm.Status = *last.status.DeepCopy()
+		}
 	}
 	if !fm.DeletionTimestamp.IsZero() {
 		return ctrl.Result{}, nil
@@ -126,6 +146,9 @@ func (r *run) reconcile(ctx context.Context) error {
 			complete = func(live *unstructured.Unstructured) { fillTokens(r.plan, u, live) }
 		}
 		now, wrote, err := a.apply(ctx, u, complete)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if wrote {
 			writes++
 		}

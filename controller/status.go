@@ -76,7 +76,7 @@ func (r *run) report(ctx context.Context) error {
 	if c := meta.FindStatusCondition(r.mesh.Status.Conditions, ConditionReady); c != nil {
 		before = *c
 	}
-	patch := client.MergeFrom(r.mesh.DeepCopy())
+	version, patch := r.mesh.ResourceVersion, client.MergeFrom(r.mesh.DeepCopy())
 	r.mesh.Status = *status
 	if err := r.client.Status().Patch(ctx, r.mesh, patch); err != nil {
 		if err = client.IgnoreNotFound(err); err != nil {
@@ -84,6 +84,7 @@ func (r *run) report(ctx context.Context) error {
 		}
 		return nil
 	}
+	r.Reconciler.written.Store(client.ObjectKeyFromObject(r.mesh), written{version, *status})
 	r.announce(before)
 	return nil
 }

@@ -20,6 +20,8 @@ const AnnotationExample = "weft.dev/example"
 // +kubebuilder:printcolumn:name="Functions",type=string,JSONPath=`.status.functionsReady`
 // +kubebuilder:printcolumn:name="Links",type=integer,JSONPath=`.status.links`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule=`self.metadata.name.size() <= 52`,message="metadata.name is longer than 52 characters; shorten it: what the mesh consists of has longer names"
+// +kubebuilder:validation:XValidation:rule=`self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')`,message="metadata.name is not a name for a mesh; use lower-case letters, digits and dashes, a letter first"
 type FunctionMesh struct {
 	metav1.TypeMeta `json:",inline"`
 	// Metadata holds the name of the mesh, at most 52 characters, and its
@@ -43,19 +45,26 @@ type FunctionMeshList struct {
 }
 
 // FunctionMeshSpec is what the author of a mesh declares.
+//
+// +kubebuilder:validation:XValidation:rule=`!has(self.connections) || [self.functions.map(f, f.name.lowerAscii().replace('_', "").replace('-', ""))].all(names, self.connections.all(c, c.from.lowerAscii().replace('_', "").replace('-', "") in names && c.to.lowerAscii().replace('_', "").replace('-', "") in names))`,message="connections link functions that the mesh does not have; correct their from or to, or add the functions",fieldPath=".connections"
+// +kubebuilder:validation:XValidation:rule=`self.functions.all(f, !has(f.timeout) || duration(f.timeout) <= duration(has(self.policies) && has(self.policies.timeout) && has(self.policies.timeout.max) ? self.policies.timeout.max : '300s'))`,message="a function's timeout is more than policies.timeout.max, 300s by default; lower it, or raise the maximum",fieldPath=".functions"
 type FunctionMeshSpec struct {
 	// Functions are the nodes of the mesh, at least one.
+	// +kubebuilder:validation:MaxItems=200
+	// +kubebuilder:validation:XValidation:rule=`[self.map(f, f.name.substring(0, 1).lowerAscii() + f.name.substring(1).replace('_', '-'))].all(names, names.all(n, names.exists_one(m, m == n)))`,message="two functions have the same name in kebab-case (ingest_order and ingest-order are both ingest-order), so Kubernetes could not tell them apart; rename one"
 	// +kubebuilder:validation:MinItems=1
 	// +listType=map
 	// +listMapKey=name
 	Functions []Function `json:"functions"`
 	// Connections are the links between functions: what one outputs becomes
 	// the input of the other.
+	// +kubebuilder:validation:MaxItems=1000
 	// +optional
 	// +listType=atomic
 	Connections []Connection `json:"connections,omitempty"`
 	// Components are Dapr components declared inline; documents of kind
 	// Component beside the mesh count as well.
+	// +kubebuilder:validation:MaxItems=300
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -72,6 +81,9 @@ type FunctionMeshSpec struct {
 
 // Function is one node: an HTTP server on $PORT that takes an event or a
 // request and gives an output.
+//
+// +kubebuilder:validation:XValidation:rule=`!has(self.timeout) || duration(self.timeout) > duration('0s')`,message="timeout is not more than 0",fieldPath=".timeout"
+// +kubebuilder:validation:XValidation:rule=`!has(self.startTimeout) || duration(self.startTimeout) > duration('0s')`,message="startTimeout is not more than 0",fieldPath=".startTimeout"
 type Function struct {
 	// Name in any case; Kubernetes sees it in kebab-case (ingestOrder becomes
 	// ingest-order). Two names with the same kebab-case are an error.
@@ -79,6 +91,8 @@ type Function struct {
 	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name"`
 	// Image is where a build pushes and what a cluster runs.
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule=`self == "" || self.matches('^(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?[a-z0-9]+(?:(?:[.]|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[.]|_|__|-+)[a-z0-9]+)*)*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@[a-z0-9+.]+:[0-9a-fA-F]{32,})?$')`,message="is not an image; write it as registry.example/orders/ingest:v1, in lower case before the tag"
 	// +optional
 	Image string `json:"image,omitempty"`
 	// Source is the directory of the function's code, relative to the mesh
@@ -87,11 +101,14 @@ type Function struct {
 	// +optional
 	Source string `json:"source,omitempty"`
 	// Command starts a server in any language that listens on $PORT.
+	// +kubebuilder:validation:MinItems=1
 	// +optional
 	// +listType=atomic
 	Command []string `json:"command,omitempty"`
 	// URL attaches to a server that is already running, for debugging: the
 	// local engine neither starts nor stops it.
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:XValidation:rule=`self == "" || self.matches('^https?://[^/?#]+')`,message="is not an address; write it as http://127.0.0.1:8081"
 	// +optional
 	URL string `json:"url,omitempty"`
 	// Scaler says what scales the function on a cluster.
@@ -100,11 +117,16 @@ type Function struct {
 	// +optional
 	Scaler Scaler `json:"scaler,omitempty"`
 	// Triggers call the function from outside the mesh.
+	// +kubebuilder:validation:MaxItems=30
+	// +kubebuilder:validation:XValidation:rule=`[self.filter(t, has(t.port)).map(t, t.port)].all(ports, ports.all(p, p == ports[0]))`,message="triggers name two ports: a function has one; give all the same, or leave it out"
 	// +optional
 	// +listType=atomic
 	Triggers []Trigger `json:"triggers,omitempty"`
 	// Env is the environment of the function. PORT, K_SERVICE, K_REVISION and
 	// K_CONFIGURATION are the engine's (Knative runtime contract).
+	// +kubebuilder:validation:MaxItems=300
+	// +kubebuilder:validation:XValidation:rule=`self.all(e, !(e.name in ['PORT', 'K_SERVICE', 'K_REVISION', 'K_CONFIGURATION', 'K_SINK']))`,message="PORT, K_SERVICE, K_REVISION, K_CONFIGURATION and K_SINK are set by the engine; choose another name"
+	// +kubebuilder:validation:XValidation:rule=`self.all(e, !has(e.valueFrom) || !has(e.value) || e.value == "")`,message="valueFrom stands beside value; keep one of them"
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -112,6 +134,8 @@ type Function struct {
 	// EnvFrom adds what Secrets and ConfigMaps hold to the environment, each
 	// key a variable. A later entry wins over an earlier one, and env over
 	// all of them.
+	// +kubebuilder:validation:MaxItems=100
+	// +kubebuilder:validation:XValidation:rule=`self.all(e, has(e.secretRef) != has(e.configMapRef))`,message="must name exactly one of secretRef and configMapRef"
 	// +optional
 	// +listType=atomic
 	EnvFrom []corev1.EnvFromSource `json:"envFrom,omitempty"`
@@ -140,6 +164,7 @@ type Function struct {
 	// StartTimeout bounds the time from the start of a replica until it is
 	// ready; 30s by default locally, Knative's progress deadline on a cluster.
 	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=40
 	// +kubebuilder:validation:Pattern=`^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`
 	// +optional
 	StartTimeout *metav1.Duration `json:"startTimeout,omitempty"`
@@ -150,16 +175,23 @@ type Function struct {
 	// State names the state components that the function may use. If no
 	// function declares state or bindings, unscoped components are visible to
 	// all; an empty list means none.
+	// +kubebuilder:validation:MaxItems=100
+	// +kubebuilder:validation:items:MinLength=1
 	// +optional
-	// +listType=atomic
+	// +listType=set
 	State []string `json:"state,omitzero"`
 	// Bindings names the output bindings that the function may use.
+	// +kubebuilder:validation:MaxItems=100
+	// +kubebuilder:validation:items:MinLength=1
 	// +optional
-	// +listType=atomic
+	// +listType=set
 	Bindings []string `json:"bindings,omitzero"`
 	// Calls names the functions, as service.function, that this one may call.
+	// +kubebuilder:validation:MaxItems=100
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:Pattern=`^[^.]+[.].+$`
 	// +optional
-	// +listType=atomic
+	// +listType=set
 	Calls []string `json:"calls,omitempty"`
 	// Concurrency is the number of calls that one replica takes at once.
 	// +kubebuilder:validation:Minimum=1
@@ -168,6 +200,7 @@ type Function struct {
 	Concurrency *int32 `json:"concurrency,omitempty"`
 	// Timeout of one call, at most policies.timeout.max.
 	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=40
 	// +kubebuilder:validation:Pattern=`^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`
 	// +optional
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
@@ -182,6 +215,9 @@ type Function struct {
 	CircuitBreaker *CircuitBreaker `json:"circuitBreaker,omitempty"`
 	// Traffic sends a share of the calls to other images, by tagged revision;
 	// what is left goes to image.
+	// +kubebuilder:validation:MaxItems=10
+	// +kubebuilder:validation:XValidation:rule=`self.map(t, t.percent).sum() <= 100`,message="percent in all is more than 100; lower the shares, what is left goes to image"
+	// +kubebuilder:validation:XValidation:rule=`self.all(t, !has(t.tag) || self.exists_one(o, has(o.tag) && o.tag == t.tag))`,message="two targets have the same tag; rename one"
 	// +optional
 	// +listType=atomic
 	Traffic []TrafficTarget `json:"traffic,omitempty"`
@@ -191,6 +227,8 @@ type Function struct {
 type Build struct {
 	// Env is added to the environment of the go command, and wins over it:
 	// GOFLAGS, GOPRIVATE, GOEXPERIMENT and the like.
+	// +kubebuilder:validation:MaxItems=100
+	// +kubebuilder:validation:XValidation:rule=`self.all(e, !(e.name in ['GOOS', 'GOARCH']))`,message="GOOS and GOARCH are the platform's: choose it with weft build --platform"
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -232,6 +270,7 @@ const (
 // TrafficTarget sends a share of a function's calls to another image.
 type TrafficTarget struct {
 	// Image that gets the share.
+	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:MinLength=1
 	Image string `json:"image"`
 	// Percent of the calls; all targets together at most 100.
@@ -240,17 +279,22 @@ type TrafficTarget struct {
 	Percent int32 `json:"percent"`
 	// Tag under which the revision can be called on its own.
 	// +kubebuilder:validation:Pattern=`^[a-z]([-a-z0-9]*[a-z0-9])?$`
+	// +kubebuilder:validation:MaxLength=63
 	// +optional
 	Tag string `json:"tag,omitempty"`
 }
 
 // Connection is a link: the output of From becomes an input of To.
+//
+// +kubebuilder:validation:XValidation:rule=`self.from.replace('_', '-') != self.to.replace('_', '-')`,message="a function is linked to itself; link it to another, or leave trying again to retry",fieldPath=".to"
 type Connection struct {
 	// From is the function whose output travels.
 	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
 	From string `json:"from"`
 	// To is the function that receives it.
 	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
 	To string `json:"to"`
 	// Condition is a CEL expression over status ('success' or 'error'),
 	// result (the output's data), error (text) and event (attributes). Left
@@ -264,10 +308,13 @@ type Connection struct {
 }
 
 // Component is a Dapr component declared inline (dapr.io/v1alpha1).
+//
+// +kubebuilder:validation:XValidation:rule=`!has(self.initTimeout) || duration(self.initTimeout) > duration('0s')`,message="initTimeout is not more than 0",fieldPath=".initTimeout"
 type Component struct {
 	// Name by which functions and the mesh refer to the component.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$`
+	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name"`
 	// Type such as state.redis, pubsub.jetstream or bindings.smtp.
 	// +kubebuilder:validation:Pattern=`^[^.\s]+\.\S+$`
@@ -278,6 +325,7 @@ type Component struct {
 	Version string `json:"version,omitempty"`
 	// Metadata are the component's settings, as Dapr documents them for its
 	// type.
+	// +kubebuilder:validation:MaxItems=100
 	// +optional
 	// +listType=atomic
 	Metadata []ComponentMetadata `json:"metadata,omitempty"`
@@ -286,6 +334,7 @@ type Component struct {
 	IgnoreErrors bool `json:"ignoreErrors,omitempty"`
 	// InitTimeout is how long opening the component may take.
 	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=40
 	// +kubebuilder:validation:Pattern=`^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`
 	// +optional
 	InitTimeout *metav1.Duration `json:"initTimeout,omitempty"`
@@ -293,6 +342,7 @@ type Component struct {
 	// +optional
 	SecretStore string `json:"secretStore,omitempty"`
 	// Scopes names the functions that see the component; none means all.
+	// +kubebuilder:validation:MaxItems=300
 	// +optional
 	// +listType=set
 	Scopes []string `json:"scopes,omitempty"`
@@ -300,6 +350,8 @@ type Component struct {
 
 // ComponentMetadata is one setting of a Dapr component: a value, or a
 // reference to a secret or an environment variable.
+//
+// +kubebuilder:validation:XValidation:rule=`[has(self.value) && self.value != "", has(self.secretKeyRef), has(self.envRef) && self.envRef != ""].filter(x, x).size() <= 1`,message="has more than one of value, secretKeyRef and envRef; keep one of them"
 type ComponentMetadata struct {
 	// Name of the setting.
 	// +kubebuilder:validation:MinLength=1

@@ -64,6 +64,9 @@ func (b *builder) dataplaneVolumes() []corev1.Volume {
 	for _, f := range b.plan.Functions {
 		tokens.Items = append(tokens.Items, corev1.KeyToPath{Key: f.KubeName, Path: f.KubeName})
 	}
+	if key := (corev1.KeyToPath{Key: RoleFront, Path: RoleFront}); len(b.frontUses()) > 0 && !slices.Contains(tokens.Items, key) {
+		tokens.Items = append(tokens.Items, key) // its sidecar shows it
+	}
 	volumes := []corev1.Volume{
 		{Name: volumeMesh, VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
 			LocalObjectReference: corev1.LocalObjectReference{Name: MeshConfigName(b.plan.Name)},

@@ -96,7 +96,7 @@ weft up`,
 		}
 	}
 	add(groupAuthor, a.newCmd(), a.validateCmd(), a.graphCmd(), a.schemaCmd())
-	add(groupRun, a.upCmd(), a.buildCmd(), a.renderCmd(), a.invokeCmd(), a.envCmd(), a.deleteCmd(), a.doctorCmd())
+	add(groupRun, a.upCmd(), a.buildCmd(), a.renderCmd(), a.deployCmd(), a.invokeCmd(), a.envCmd(), a.deleteCmd(), a.doctorCmd())
 	add(groupObserve, a.getCmd(), a.topCmd(), a.logsCmd(), a.traceCmd(), a.dlqCmd())
 	add(groupOther, a.completionCmd(), a.versionCmd())
 	return root

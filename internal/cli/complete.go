@@ -64,7 +64,7 @@ func (f *engineFlags) quickly(c *cobra.Command, ask func(context.Context, *admin
 	}
 	ctx, cancel := context.WithTimeout(ctx, completeWithin)
 	defer cancel()
-	if fromEnv(c) != nil {
+	if fromEnv(c) != nil || f.remote.use {
 		return
 	}
 	if client, err := adminapi.Open(f.dir()); err == nil {

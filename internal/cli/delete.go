@@ -23,14 +23,20 @@ func (a *app) deleteCmd() *cobra.Command {
 		Use:   "delete",
 		Short: "Stop the mesh and remove its queues.",
 		Long: `Stop the engine of a mesh, if one is running, and remove the mesh's queues and
-dead letters. While events are left in them, only --force does that.`,
-		Example: "weft delete\nweft delete --force",
+dead letters. While events are left in them, only --force does that.
+
+With --cluster, remove a mesh from a cluster and wait until nothing of it runs.
+Its queues stay at their broker, as other things may use that.`,
+		Example: "weft delete\nweft delete --force\nweft delete --cluster -n shop",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if engine.remote.use {
+				return a.deleteFromCluster(c.Context(), engine, force)
+			}
 			return a.delete(c.Context(), engine, force)
 		},
 	}
-	engine.add(c)
+	engine.addWithCluster(c)
 	c.Flags().BoolVar(&force, "force", false, "remove queues that hold events, too")
 	return c
 }

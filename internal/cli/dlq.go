@@ -20,7 +20,8 @@ func (a *app) dlqCmd() *cobra.Command {
 		Use:   "dlq",
 		Short: "Look after dead letters: events that were given up.",
 		Long: `Look after dead letters: events whose attempts ran out and that no link on
-status == 'error' took. They stay until they are redriven or dropped.`,
+status == 'error' took. They stay until they are redriven or dropped. With
+--cluster they are those of a mesh on a cluster.`,
 		Example: `weft dlq list
 weft dlq edit ID && weft dlq redrive ID`,
 		Args: a.unknownCommand,
@@ -48,7 +49,7 @@ func (a *app) dlqListCmd() *cobra.Command {
 			if err := out.check(c); err != nil {
 				return err
 			}
-			return engine.call(func(client *adminapi.Client) error {
+			return engine.call(c.Context(), func(client *adminapi.Client) error {
 				letters, err := client.DeadLetters(c.Context(), function, most)
 				if err != nil {
 					return err
@@ -57,7 +58,7 @@ func (a *app) dlqListCmd() *cobra.Command {
 			})
 		},
 	}
-	engine.add(c)
+	engine.addWithCluster(c)
 	out.add(c)
 	c.Flags().StringVar(&function, "function", "", "only of this `FUNCTION`")
 	c.Flags().IntVar(&most, "most", 100, "list at most `N`")
@@ -91,7 +92,7 @@ func (a *app) dlqShowCmd() *cobra.Command {
 			if err := out.check(c); err != nil {
 				return err
 			}
-			return engine.call(func(client *adminapi.Client) error {
+			return engine.call(c.Context(), func(client *adminapi.Client) error {
 				l, err := client.DeadLetter(c.Context(), args[0])
 				if err != nil {
 					return err
@@ -101,7 +102,7 @@ func (a *app) dlqShowCmd() *cobra.Command {
 		},
 		ValidArgsFunction: engine.completeLetters,
 	}
-	engine.add(c)
+	engine.addWithCluster(c)
 	out.add(c)
 	return c
 }
@@ -169,7 +170,7 @@ func (a *app) dlqEachCmd(c *cobra.Command, verb string, do func(context.Context,
 		return nil
 	}
 	c.RunE = func(c *cobra.Command, ids []string) error {
-		return engine.call(func(client *adminapi.Client) error {
+		return engine.call(c.Context(), func(client *adminapi.Client) error {
 			if all {
 				// Once through those that are there now: what is redriven may come
 				// back, and would otherwise never end this.
@@ -198,7 +199,7 @@ func (a *app) dlqEachCmd(c *cobra.Command, verb string, do func(context.Context,
 		})
 	}
 	c.ValidArgsFunction = engine.completeLetters
-	engine.add(c)
+	engine.addWithCluster(c)
 	c.Flags().BoolVar(&all, "all", false, verb+" all")
 	c.Flags().StringVar(&function, "function", "", "with --all, only of this `FUNCTION`")
 	engine.completeFunctionFlag(c, "function")

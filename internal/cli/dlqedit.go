@@ -33,13 +33,13 @@ weft dlq edit ID -d '{"orderId":"o-1","items":[{"sku":"pen","quantity":1}]}'`,
 			if err != nil {
 				return err
 			}
-			return engine.call(func(client *adminapi.Client) error {
+			return engine.call(c.Context(), func(client *adminapi.Client) error {
 				return a.editLetter(c.Context(), client, args[0], given)
 			})
 		},
 		ValidArgsFunction: engine.completeLetters,
 	}
-	engine.add(c)
+	engine.addWithCluster(c)
 	c.Flags().StringVarP(&data, "input", "d", "", "the new `DATA`: JSON, @FILE, or @- for stdin")
 	return c
 }

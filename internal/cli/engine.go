@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -8,8 +9,12 @@ import (
 	"github.com/weftmesh/weft/internal/adminapi"
 )
 
-// call finds the running engine of a mesh and hands do a client of it.
-func (f *engineFlags) call(do func(*adminapi.Client) error) error {
+// call finds the running engine of a mesh, or its front on a cluster, and hands
+// do a client of it.
+func (f *engineFlags) call(ctx context.Context, do func(*adminapi.Client) error) error {
+	if f.remote.use {
+		return f.callFront(ctx, do)
+	}
 	client, err := adminapi.Open(f.dir())
 	if err != nil {
 		return f.explain(err)

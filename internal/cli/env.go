@@ -34,7 +34,7 @@ weft env validateInventory -o json`,
 			if err := out.check(c); err != nil {
 				return err
 			}
-			return engine.call(func(client *adminapi.Client) error {
+			return engine.call(c.Context(), func(client *adminapi.Client) error {
 				env, err := client.Environment(c.Context(), args[0])
 				if err != nil {
 					return err

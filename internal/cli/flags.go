@@ -46,6 +46,8 @@ func (f *meshFlags) path() string {
 type engineFlags struct {
 	mesh meshFlags
 	data string
+	// remote says whether a cluster is meant instead, and which.
+	remote onCluster
 }
 
 func (f *engineFlags) add(c *cobra.Command) {

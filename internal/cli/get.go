@@ -22,16 +22,24 @@ func (a *app) getCmd() *cobra.Command {
 		Use:   "get [FUNCTION]",
 		Short: "List the functions and links of the running mesh.",
 		Long: `List the functions and links of the running mesh, or tell all about one
-function: its state and why, its processes, routes, queue and links.`,
+function: its state and why, its processes, routes, queue and links.
+
+With --cluster, tell what the controller says of the mesh on a cluster and of
+its functions, and why one is not ready. Where there is no mesh file, list the
+meshes of the namespace.`,
 		Example: `weft get
 weft get validateInventory
-weft get -o json | jq '.functions[].state'`,
+weft get -o json | jq '.functions[].state'
+weft get --cluster -n shop`,
 		Args: atMostOne("FUNCTION"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := out.check(c); err != nil {
 				return err
 			}
-			return engine.call(func(client *adminapi.Client) error {
+			if engine.remote.use {
+				return a.getFromCluster(c.Context(), engine, out, args)
+			}
+			return engine.call(c.Context(), func(client *adminapi.Client) error {
 				status, err := client.Status(c.Context())
 				if err != nil {
 					return err
@@ -48,7 +56,7 @@ weft get -o json | jq '.functions[].state'`,
 		},
 		ValidArgsFunction: engine.completeFunctions(1),
 	}
-	engine.add(c)
+	engine.addWithCluster(c)
 	out.add(c)
 	return c
 }

@@ -26,17 +26,19 @@ func (a *app) invokeCmd() *cobra.Command {
 		Short: "Call a function of the running mesh with an event.",
 		Long: `Call a function of the running mesh with an event, as a link would, and route
 what it outputs. The output goes to stdout; where it was routed and how long it
-took, to stderr.`,
+took, to stderr. With --cluster a front of the mesh calls it, to which a port is
+forwarded.`,
 		Example: `weft invoke validateInventory -d '{"orderId":"o-1","items":[]}'
 weft invoke validateInventory -d @order.json
-jq .order all.json | weft invoke validateInventory -d @- --no-route`,
+jq .order all.json | weft invoke validateInventory -d @- --no-route
+weft invoke validateInventory -d @order.json --cluster -n shop`,
 		Args: exactArgs("FUNCTION"),
 		RunE: func(c *cobra.Command, args []string) error {
 			body, err := a.readData(c, data)
 			if err != nil {
 				return err
 			}
-			return engine.call(func(client *adminapi.Client) error {
+			return engine.call(c.Context(), func(client *adminapi.Client) error {
 				resp, err := client.Invoke(c.Context(), args[0], adminapi.InvokeRequest{ID: id, Type: typ, Data: body, NoRoute: noRoute})
 				if err != nil {
 					return err
@@ -46,7 +48,7 @@ jq .order all.json | weft invoke validateInventory -d @- --no-route`,
 		},
 		ValidArgsFunction: engine.completeFunctions(1),
 	}
-	engine.add(c)
+	engine.addWithCluster(c)
 	c.Flags().StringVarP(&data, "input", "d", "", "the event's `DATA`: JSON, @FILE, or @- for stdin")
 	c.Flags().StringVar(&id, "id", "", "`ID` of the event (default a new one)")
 	c.Flags().StringVar(&typ, "type", "", "CloudEvents `TYPE` of the event")

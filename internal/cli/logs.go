@@ -29,10 +29,14 @@ func (a *app) logsCmd() *cobra.Command {
 		Use:   "logs",
 		Short: "Print what the functions and the engine logged.",
 		Long: `Print what the functions and the engine logged, oldest first; with -o json one
-JSON object a line.`,
+JSON object a line.
+
+With --cluster these are the logs of the mesh's pods that are there now; the
+front and the dispatchers are the engine.`,
 		Example: `weft logs --follow
 weft logs --function notifyUser --level warn --since 10m
-weft logs --trace 4bf92f3577b34da6a3ce929d0e0e4736`,
+weft logs --trace 4bf92f3577b34da6a3ce929d0e0e4736
+weft logs --follow --cluster -n shop`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := errors.Join(
@@ -46,7 +50,10 @@ weft logs --trace 4bf92f3577b34da6a3ce929d0e0e4736`,
 				return badUsage(c, "--since: %w", err)
 			}
 			filter.Since = t
-			err = engine.call(func(client *adminapi.Client) error {
+			if engine.remote.use {
+				return a.logsFromCluster(c.Context(), engine, filter, out)
+			}
+			err = engine.call(c.Context(), func(client *adminapi.Client) error {
 				write, err := a.logWriter(c.Context(), client, out)
 				if err != nil {
 					return err
@@ -59,7 +66,7 @@ weft logs --trace 4bf92f3577b34da6a3ce929d0e0e4736`,
 			return err
 		},
 	}
-	engine.add(c)
+	engine.addWithCluster(c)
 	c.Flags().BoolVar(&filter.Follow, "follow", false, "wait for more")
 	c.Flags().StringVar(&filter.Function, "function", "", "only of this `FUNCTION`; - is the engine")
 	c.Flags().StringVar(&filter.Level, "level", "", "at least this `LEVEL`: debug, info, warn or error")
@@ -76,9 +83,7 @@ weft logs --trace 4bf92f3577b34da6a3ce929d0e0e4736`,
 // logWriter writes entries in the format asked for.
 func (a *app) logWriter(ctx context.Context, client *adminapi.Client, format string) (func(adminapi.LogEntry) error, error) {
 	if format == formatJSON {
-		enc := json.NewEncoder(a.Out)
-		enc.SetEscapeHTML(false)
-		return func(e adminapi.LogEntry) error { return enc.Encode(e) }, nil
+		return a.entryWriter(format, nil), nil
 	}
 	status, err := client.Status(ctx)
 	if err != nil {
@@ -88,7 +93,7 @@ func (a *app) logWriter(ctx context.Context, client *adminapi.Client, format str
 	for _, f := range status.Functions {
 		names = append(names, f.Name)
 	}
-	return logPrinter(a.Out, colour(a.Out), names), nil
+	return a.entryWriter(format, names), nil
 }
 
 // parseSince reads a duration back from now, or a point in time.

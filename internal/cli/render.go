@@ -14,7 +14,6 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/weftmesh/weft/api/v1beta1"
-	"github.com/weftmesh/weft/builder/image"
 	"github.com/weftmesh/weft/controller/desired"
 	"github.com/weftmesh/weft/internal/version"
 	"github.com/weftmesh/weft/mesh"
@@ -137,8 +136,7 @@ func (a *app) pin(flags *meshFlags, file string) error {
 		if b.Name == "" || b.Image == "" || b.Digest == "" {
 			return withHint(fmt.Errorf("--images %s: an entry has no name, image or digest", file), "it is what this prints: weft build -o json")
 		}
-		repository, _ := image.SplitRef(b.Image)
-		flags.set = append(flags.set, fmt.Sprintf("spec.functions.%s.image=%s@%s", b.Name, repository, b.Digest))
+		flags.set = append(flags.set, pinned(b))
 	}
 	return nil
 }

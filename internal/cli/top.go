@@ -38,7 +38,7 @@ Ctrl-C on a terminal, and printed once elsewhere.`,
 			if every < 100*time.Millisecond {
 				return badUsage(c, "--every is %s: must be at least 100ms", every)
 			}
-			return engine.call(func(client *adminapi.Client) error {
+			return engine.call(c.Context(), func(client *adminapi.Client) error {
 				if once || !terminal(a.Out) || os.Getenv("TERM") == "dumb" {
 					return a.topOnce(c.Context(), client, a.Out)
 				}

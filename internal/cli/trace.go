@@ -22,7 +22,11 @@ func (a *app) traceCmd() *cobra.Command {
 		Short: "Show the way of an event through the mesh.",
 		Long: `Show the way of an event through the mesh as a tree: each call with its time,
 what it waited for, and where its output went. ID is a trace id or an event id,
-KEY a business key such as an order's. Without it, list the latest traces.`,
+KEY a business key such as an order's. Without it, list the latest traces.
+
+With --cluster these are the calls that one front of the mesh made and
+remembers: those of other fronts, of dispatchers beside them, and of functions
+that KEDA scales are not among them.`,
 		Example: `weft trace
 weft trace order-12345
 weft trace order-12345 -o json`,
@@ -31,7 +35,7 @@ weft trace order-12345 -o json`,
 			if err := out.check(c); err != nil {
 				return err
 			}
-			return engine.call(func(client *adminapi.Client) error {
+			return engine.call(c.Context(), func(client *adminapi.Client) error {
 				if len(args) == 1 {
 					t, err := client.Trace(c.Context(), args[0])
 					if err != nil {
@@ -48,7 +52,7 @@ weft trace order-12345 -o json`,
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
-	engine.add(c)
+	engine.addWithCluster(c)
 	out.add(c)
 	c.Flags().IntVar(&most, "most", 20, "list at most `N`")
 	return c

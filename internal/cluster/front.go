@@ -45,6 +45,11 @@ func (c *Cluster) Front(ctx context.Context, mesh string, port int) (*Forward, e
 	return nil, fmt.Errorf("no front of %s is ready; weft get --cluster says why", mesh)
 }
 
+// Pod opens a connection to a port of a pod.
+func (c *Cluster) Pod(ctx context.Context, name string, port int) (*Forward, error) {
+	return c.forward(ctx, name, port)
+}
+
 func (c *Cluster) forward(ctx context.Context, pod string, port int) (*Forward, error) {
 	transport, upgrader, err := spdy.RoundTripperFor(c.config)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"strconv"
 	"sync"
 	"time"
 
@@ -25,21 +26,28 @@ type LogQuery struct {
 	Mesh string
 	// Function in kebab-case; "" for all, front and dispatchers included.
 	Function string
-	Follow   bool
-	Since    time.Duration
+	// Follow goes on with new lines, and new pods, until the context ends.
+	Follow bool
+	// Since is the time of the oldest line, to the second; zero for all.
+	Since time.Time
+	// Most lines that each container has had; 0 for all.
+	Most int
 }
 
 // LogLine is one line of a container.
 type LogLine struct {
 	Time time.Time
-	// Function in kebab-case, "" for front and dispatchers; Role is front,
-	// dispatcher or function.
-	Function, Role, Pod string
-	Text                []byte
+	// Function in kebab-case; "" for front and dispatchers, also for the
+	// dispatcher in a function's own pod.
+	Function string
+	// Pod it is of.
+	Pod  string
+	Text []byte
 }
 
 // Logs reads lines of the mesh's pods until all are read or, if followed, ctx
-// ends. yield is called by one goroutine at a time.
+// ends. Those of one container come in order. yield is called by one goroutine
+// at a time. Sidecars of Knative and Dapr are left out.
 func (c *Cluster) Logs(ctx context.Context, q LogQuery, yield func(LogLine)) error {
 	var (
 		mu    sync.Mutex
@@ -47,7 +55,9 @@ func (c *Cluster) Logs(ctx context.Context, q LogQuery, yield func(LogLine)) err
 		errs  []error
 		begun = make(map[string]bool)
 	)
+	ctx, stop := context.WithCancel(ctx)
 	defer wg.Wait()
+	defer stop()
 	one := func(l LogLine) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -103,24 +113,27 @@ func (c *Cluster) containerLog(ctx context.Context, p *pod, container string, q 
 	if q.Follow {
 		query.Set("follow", "true")
 	}
-	if q.Since > 0 {
-		query.Set("sinceTime", time.Now().Add(-q.Since).UTC().Format(time.RFC3339))
+	if !q.Since.IsZero() {
+		query.Set("sinceTime", q.Since.UTC().Format(time.RFC3339))
+	}
+	if q.Most > 0 {
+		query.Set("tailLines", strconv.Itoa(q.Most))
 	}
 	stream, err := c.stream(ctx, "api/v1/namespaces/"+c.namespace+"/pods/"+p.Metadata.Name+"/log", query)
 	if err != nil {
 		return fmt.Errorf("log of pod %s: %w", p.Metadata.Name, c.explain(pods, err))
 	}
 	defer stream.Close()
-	role := p.Metadata.Labels[desired.LabelRole]
+	function := p.Metadata.Labels[desired.LabelFunction]
 	if container == desired.RoleDispatcher {
-		role = desired.RoleDispatcher
+		function = ""
 	}
 	r := bufio.NewReaderSize(stream, 64<<10)
 	for {
 		line, err := readLine(r)
 		if len(line) > 0 {
 			at, text := stamped(line)
-			yield(LogLine{Time: at, Function: p.Metadata.Labels[desired.LabelFunction], Role: role, Pod: p.Metadata.Name, Text: text})
+			yield(LogLine{Time: at, Function: function, Pod: p.Metadata.Name, Text: text})
 		}
 		if errors.Is(err, io.EOF) {
 			return nil

@@ -27,18 +27,27 @@ func readMesh(dir string) (*mesh.Plan, error) {
 func readTokens(dir string, p *mesh.Plan) (map[string]string, error) {
 	tokens := make(map[string]string, len(p.Functions))
 	for _, f := range p.Functions {
-		path := filepath.Join(dir, f.KubeName)
-		data, err := os.ReadFile(path)
+		token, err := readToken(dir, p, f.KubeName, f.Name)
 		if err != nil {
-			return nil, fmt.Errorf("token of %s: %w; the Secret %s-tokens must have the key %s", f.Name, err, p.Name, f.KubeName)
-		}
-		token := strings.TrimSpace(string(data))
-		if token == "" {
-			return nil, fmt.Errorf("token of %s: %s is empty", f.Name, path)
+			return nil, err
 		}
 		tokens[f.Name] = token
 	}
 	return tokens, nil
+}
+
+// readToken reads the token of that key, which is whose.
+func readToken(dir string, p *mesh.Plan, key, whose string) (string, error) {
+	path := filepath.Join(dir, key)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("token of %s: %w; the Secret %s-tokens must have the key %s", whose, err, p.Name, key)
+	}
+	token := strings.TrimSpace(string(data))
+	if token == "" {
+		return "", fmt.Errorf("token of %s: %s is empty", whose, path)
+	}
+	return token, nil
 }
 
 // metadataOf gives the settings of a component, with what it refers to read

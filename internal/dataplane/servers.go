@@ -57,8 +57,12 @@ func (s *servers) listen(p *process) (err error) {
 	if s.admin, err = listen(p, p.opts.Admin, p.admin()); err != nil {
 		return err
 	}
+	sc, err := newSidecar(p.plan, p.dispatcher, p.opts)
+	if err != nil {
+		return err
+	}
 	sink := gateway.NewSink(gateway.SinkConfig{Plan: p.plan, Dispatcher: p.dispatcher, Tokens: p.tokens, Logger: p.opts.Logger})
-	s.sink, err = listen(p, p.opts.Sink, sink)
+	s.sink, err = listen(p, p.opts.Sink, sc.before(sink))
 	return err
 }
 

@@ -229,7 +229,7 @@ func (e *engine) start(ctx context.Context) error {
 	e.ready.Store(true)
 	e.console.Flush()
 	if e.opts.OnReady != nil {
-		e.opts.OnReady(e.run, hints(g.plan, e.run.HTTP))
+		e.opts.OnReady(e.run, Hints(g.plan, e.run.HTTP))
 	}
 	e.settle()
 	return nil

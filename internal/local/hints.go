@@ -12,9 +12,9 @@ import (
 	"github.com/weftmesh/weft/mesh/gateway"
 )
 
-// hints are what someone can try at once: a command that calls the first route
+// Hints are what someone can try at once: a command that calls the first route
 // of a mesh served at base or, if it has none, its first linked function.
-func hints(plan *mesh.Plan, base string) []string {
+func Hints(plan *mesh.Plan, base string) []string {
 	example := "{}"
 	if text := plan.Mesh.Annotations[v1beta1.AnnotationExample]; text != "" {
 		var b bytes.Buffer

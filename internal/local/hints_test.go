@@ -44,7 +44,7 @@ func TestHints(t *testing.T) {
 			if b.Plan == nil {
 				t.Fatal(problems)
 			}
-			if diff := cmp.Diff(tc.want, hints(b.Plan, "http://x")); diff != "" {
+			if diff := cmp.Diff(tc.want, Hints(b.Plan, "http://x")); diff != "" {
 				t.Errorf("%s:\n%s", tc.reason, diff)
 			}
 		})

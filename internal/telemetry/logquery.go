@@ -29,7 +29,9 @@ type LogQuery struct {
 	Follow bool
 }
 
-func (q LogQuery) matches(l Line) (adminapi.LogEntry, bool) {
+// Match returns the entry of a line, and whether it is one of those wanted. Most
+// and Follow do not count.
+func (q LogQuery) Match(l Line) (adminapi.LogEntry, bool) {
 	if q.Function == EngineLines && l.Function != "" || q.Function != "" && q.Function != EngineLines && l.Function != q.Function ||
 		q.Trace != "" && !bytes.Contains(l.Text, []byte(q.Trace)) || l.Time.Before(q.Since) {
 		return adminapi.LogEntry{}, false
@@ -49,7 +51,7 @@ func (s *LogStore) Query(ctx context.Context, q LogQuery, fn func(adminapi.LogEn
 	last := lastEntries{most: q.Most}
 	stopped := false
 	p, err := s.read(place{}, func(l Line) bool {
-		if e, ok := q.matches(l); ok {
+		if e, ok := q.Match(l); ok {
 			if q.Most > 0 {
 				last.add(e)
 			} else if !fn(e) {
@@ -75,7 +77,7 @@ func (s *LogStore) Query(ctx context.Context, q LogQuery, fn func(adminapi.LogEn
 		s.mu.Unlock()
 		before := p
 		if p, err = s.read(p, func(l Line) bool {
-			if e, ok := q.matches(l); ok && !fn(e) {
+			if e, ok := q.Match(l); ok && !fn(e) {
 				stopped = true
 			}
 			return !stopped && ctx.Err() == nil

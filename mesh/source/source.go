@@ -75,6 +75,8 @@ type Bundle struct {
 	Files []string
 
 	tree *node
+	// others are all documents but the mesh.
+	others []document
 	// documents of components that are not inline, by name.
 	documents map[string]document
 	// subscribing are the documents of subscriptions, by name.
@@ -213,6 +215,7 @@ func (b *Bundle) compile(others []document) mesh.Problems {
 	b.Mesh = new(v1beta1.FunctionMesh)
 	d.decode(b.tree, reflect.ValueOf(b.Mesh).Elem(), "")
 
+	b.others = others
 	var od decoder
 	b.decodeOthers(others, &od)
 	problems := slices.Concat(b.asWritten(d.problems), od.problems)

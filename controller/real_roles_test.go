@@ -1,0 +1,152 @@
+package controller
+
+import (
+	"bufio"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/weftmesh/weft/api/v1beta1"
+)
+
+// request is a line of the API server's audit.
+type request struct {
+	Verb             string `json:"verb"`
+	ImpersonatedUser struct {
+		Username string `json:"username"`
+	} `json:"impersonatedUser"`
+	ObjectRef struct {
+		Resource    string `json:"resource"`
+		APIGroup    string `json:"apiGroup"`
+		Subresource string `json:"subresource"`
+		Namespace   string `json:"namespace"`
+	} `json:"objectRef"`
+	ResponseStatus struct {
+		Code int `json:"code"`
+	} `json:"responseStatus"`
+}
+
+// right that a role grants.
+func (r request) right() string {
+	resource := r.ObjectRef.Resource
+	if r.ObjectRef.Subresource != "" {
+		resource += "/" + r.ObjectRef.Subresource
+	}
+	return strings.TrimPrefix(r.ObjectRef.APIGroup+"/"+resource, "/") + " " + r.Verb
+}
+
+// requests of the controller, those before the given offset left out.
+func (a *api) requests(from int64) []request {
+	a.t.Helper()
+	f, err := os.Open(server.audit)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.Seek(from, 0); err != nil {
+		a.t.Fatal(err)
+	}
+	var all []request
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var r request
+		if json.Unmarshal(lines.Bytes(), &r) == nil && r.ImpersonatedUser.Username == account && r.ObjectRef.Resource != "" {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// audited is the offset of what comes from now on.
+func (a *api) audited() int64 {
+	a.t.Helper()
+	info, err := os.Stat(server.audit)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return info.Size()
+}
+
+// granted are the rights of the controller's roles.
+func granted(t *testing.T) map[string]bool {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "manifests", "base", "rbac.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rights := make(map[string]bool)
+	for _, doc := range strings.Split(string(text), "\n---\n") {
+		var role rbacv1.ClusterRole // a Role has the same fields
+		if err := yaml.Unmarshal([]byte(doc), &role); err != nil {
+			t.Fatal(err)
+		}
+		if role.Name != "weft-controller" {
+			continue
+		}
+		for _, rule := range role.Rules {
+			for _, group := range rule.APIGroups {
+				for _, resource := range rule.Resources {
+					for _, verb := range rule.Verbs {
+						rights[strings.TrimPrefix(group+"/"+resource, "/")+" "+verb] = true
+					}
+				}
+			}
+		}
+	}
+	return rights
+}
+
+// uncounted are rights that no request shows: what admission asks for, and what
+// is had to be granted to others.
+var uncounted = []string{
+	"functions.openfunction.io/functionmeshes/finalizers update",
+}
+
+// The controller's roles grant what it needs, which all other tests show, and
+// nothing else: everything that it may do it does in this one.
+func TestRealRoles(t *testing.T) {
+	a := connect(t)
+	from := a.audited()
+	a.run(func(o *Options) { o.LeaderElection = true })
+	text, err := os.ReadFile(filepath.Join("..", "testdata", "render", "everything", "mesh.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.create(strings.Replace(string(text), "namespace: sales", "", 1))
+	a.applied("shop")
+	for _, k := range kinds {
+		if !k.readOnly && len(a.names(k, "shop")) == 0 {
+			t.Errorf("the mesh has no %s, so this test says nothing of them", k.Kind)
+		}
+	}
+	a.change("shop", func(fm *v1beta1.FunctionMesh) {
+		fm.Spec = v1beta1.FunctionMeshSpec{Functions: []v1beta1.Function{{Name: "a", Image: "a"}}, Components: fm.Spec.Components}
+	})
+	a.applied("shop")
+
+	used := make(map[string]bool)
+	for _, r := range a.requests(from) {
+		used[r.right()] = true
+		if r.ResponseStatus.Code == 403 && !strings.Contains(r.right(), "quota") {
+			t.Errorf("it may not %s", r.right())
+		}
+	}
+	rights := granted(t)
+	for right := range rights {
+		if !used[right] && !slices.Contains(uncounted, right) {
+			t.Errorf("it may %s, and does not", right)
+		}
+	}
+	for right := range used {
+		if !rights[right] {
+			t.Errorf("it does %s, and may not", right)
+		}
+	}
+}

@@ -1,0 +1,257 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/weftmesh/weft/api/v1beta1"
+	"github.com/weftmesh/weft/internal/adminapi"
+	"github.com/weftmesh/weft/mesh"
+)
+
+// clusterMesh is what the controller says of a mesh, as weft get prints it.
+type clusterMesh struct {
+	Mesh      string    `json:"mesh"`
+	Namespace string    `json:"namespace"`
+	Ready     bool      `json:"ready"`
+	Created   time.Time `json:"created"`
+	// Reason why it is not ready.
+	Reason     string                   `json:"reason,omitempty"`
+	Links      int                      `json:"links"`
+	Functions  []v1beta1.FunctionStatus `json:"functions"`
+	Conditions []metav1.Condition       `json:"conditions"`
+}
+
+func clusterMeshOf(fm *v1beta1.FunctionMesh) clusterMesh {
+	m := clusterMesh{
+		Mesh: fm.Name, Namespace: fm.Namespace, Created: fm.CreationTimestamp.Time, Links: len(fm.Spec.Connections),
+		Functions:  append([]v1beta1.FunctionStatus{}, fm.Status.Functions...),
+		Conditions: append([]metav1.Condition{}, fm.Status.Conditions...),
+	}
+	ready := meta.FindStatusCondition(fm.Status.Conditions, "Ready")
+	switch {
+	case fm.DeletionTimestamp != nil:
+		m.Reason = "it is being deleted"
+	case fm.Status.ObservedGeneration < fm.Generation:
+		m.Reason = "the controller has not looked at it; is it running? kubectl get pods -n weft-system"
+	case ready == nil:
+		m.Reason = "the controller says nothing of it"
+	case ready.Status != metav1.ConditionTrue:
+		m.Reason = ready.Message
+	default:
+		m.Ready = true
+	}
+	return m
+}
+
+func (m *clusterMesh) state() string {
+	if m.Ready {
+		return "ready"
+	}
+	return "not ready"
+}
+
+func (m *clusterMesh) functionsReady() string {
+	n := 0
+	for _, f := range m.Functions {
+		if f.Ready {
+			n++
+		}
+	}
+	return fmt.Sprintf("%d/%d", n, len(m.Functions))
+}
+
+func (a *app) getFromCluster(ctx context.Context, engine engineFlags, out outputFlag, args []string) error {
+	if len(args) == 0 && engine.remote.mesh == "" && engine.mesh.file == "" && engine.mesh.exists() != nil {
+		return a.listMeshes(ctx, engine, out)
+	}
+	on, name, err := engine.meshOnCluster()
+	if err != nil {
+		return a.faults(err)
+	}
+	fm, err := on.Mesh(ctx, name)
+	if err != nil {
+		return err
+	}
+	m := clusterMeshOf(fm)
+	if len(args) == 0 {
+		return out.print(a.Out, m, func(w io.Writer) error { return printClusterMesh(w, m) })
+	}
+	f, err := findClusterFunction(fm, args[0])
+	if err != nil {
+		return err
+	}
+	return out.print(a.Out, f, func(w io.Writer) error { return printClusterFunction(w, f) })
+}
+
+func (a *app) listMeshes(ctx context.Context, engine engineFlags, out outputFlag) error {
+	on, err := engine.remote.open("")
+	if err != nil {
+		return err
+	}
+	fms, err := on.Meshes(ctx)
+	if err != nil {
+		return err
+	}
+	list := make([]clusterMesh, 0, len(fms))
+	for _, fm := range fms {
+		list = append(list, clusterMeshOf(fm))
+	}
+	return out.print(a.Out, list, func(w io.Writer) error {
+		if len(list) == 0 {
+			_, err := fmt.Fprintf(w, "no meshes in the namespace %s\n", on.Namespace())
+			return err
+		}
+		t := newColumns(w, "MESH", "STATE", "FUNCTIONS", "LINKS", "SINCE", "WHY NOT")
+		for _, m := range list {
+			t.row(m.Mesh, m.state(), m.functionsReady(), m.Links, m.Created.Local().Format(time.DateTime), shorten(m.Reason, 60))
+		}
+		return t.flush()
+	})
+}
+
+// findClusterFunction returns what is said of the function of that name, as
+// written or in kebab-case.
+func findClusterFunction(fm *v1beta1.FunctionMesh, name string) (v1beta1.FunctionStatus, error) {
+	written, err := functionOf(fm, name)
+	if err != nil {
+		return v1beta1.FunctionStatus{}, err
+	}
+	for _, f := range fm.Status.Functions {
+		if f.Name == written {
+			return f, nil
+		}
+	}
+	return v1beta1.FunctionStatus{Name: written, Message: "the controller has not looked at it"}, nil
+}
+
+// functionOf returns the name of a function as the mesh writes it.
+func functionOf(fm *v1beta1.FunctionMesh, name string) (string, error) {
+	names := make([]string, len(fm.Spec.Functions))
+	for i, f := range fm.Spec.Functions {
+		if f.Name == name || v1beta1.KubeName(f.Name) == name {
+			return f.Name, nil
+		}
+		names[i] = f.Name
+	}
+	err := fmt.Errorf("mesh %s has no function %q", fm.Name, name)
+	if near := mesh.Nearest(name, names); near != "" {
+		return "", withHint(err, "did you mean: %s", near)
+	}
+	return "", withHint(err, "it has: %s", strings.Join(names, ", "))
+}
+
+func printClusterMesh(w io.Writer, m clusterMesh) error {
+	fmt.Fprintf(w, "mesh %s (namespace %s): %s, %s functions ready, %s\n\n", m.Mesh, m.Namespace, m.state(), m.functionsReady(), plural(m.Links, "link"))
+	t := newColumns(w, "FUNCTION", "READY", "REPLICAS", "REVISION", "URL")
+	for _, f := range m.Functions {
+		t.row(f.Name, yesNo(f.Ready), f.Replicas, f.Revision, f.URL)
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	for _, f := range m.Functions {
+		if why := whyNot(f); why != "" {
+			fmt.Fprintf(w, "\n%s: %s\n", f.Name, multiLine(why))
+		}
+	}
+	if !m.Ready {
+		fmt.Fprintf(w, "\n%s: %s\n", m.Mesh, multiLine(m.Reason))
+	}
+	if len(m.Conditions) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w)
+	t = newColumns(w, "CONDITION", "STATUS", "REASON", "MESSAGE")
+	for _, c := range m.Conditions {
+		t.row(c.Type, c.Status, c.Reason, shorten(c.Message, 80))
+	}
+	return t.flush()
+}
+
+func printClusterFunction(w io.Writer, f v1beta1.FunctionStatus) error {
+	t := newColumns(w, "FUNCTION", f.Name)
+	t.row("ready", yesNo(f.Ready))
+	if why := whyNot(f); why != "" {
+		t.row("why not", why)
+	}
+	t.row("url", f.URL)
+	t.row("replicas", f.Replicas)
+	t.row("revision", f.Revision)
+	return t.flush()
+}
+
+// whyNot says why a function is not ready; "" if it is.
+func whyNot(f v1beta1.FunctionStatus) string {
+	switch {
+	case f.Ready:
+		return ""
+	case f.Reason != "" && f.Message != "":
+		return f.Reason + ": " + f.Message
+	}
+	return cmp.Or(f.Reason, f.Message, "not known")
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// deleteFromCluster removes a mesh from a cluster.
+func (a *app) deleteFromCluster(ctx context.Context, engine engineFlags, force bool) error {
+	on, name, err := engine.meshOnCluster()
+	if err != nil {
+		return a.faults(err)
+	}
+	if _, err := on.Mesh(ctx, name); err != nil {
+		return err
+	}
+	if !force {
+		if err := nothingLeft(ctx, engine, name); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, deleteTimeout)
+	defer cancel()
+	if err := on.Delete(ctx, name); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.Out, "deleted %s from the namespace %s\n", name, on.Namespace())
+	fmt.Fprintf(a.Out, "still there: its queues at their broker, the streams WEFT_%s_%s_*\n", on.Namespace(), name)
+	return nil
+}
+
+// deleteTimeout bounds how long a cluster may take to end what a mesh runs.
+const deleteTimeout = 3 * time.Minute
+
+// nothingLeft refuses to delete a mesh whose queues hold events: nobody would
+// take them.
+func nothingLeft(ctx context.Context, engine engineFlags, name string) error {
+	var st adminapi.Status
+	err := engine.callFront(ctx, func(client *adminapi.Client) (err error) {
+		st, err = client.Status(ctx)
+		return err
+	})
+	if err != nil {
+		return withHint(fmt.Errorf("whether events are left in the queues of %s cannot be told: %w", name, err), "delete it all the same: weft delete --cluster --force")
+	}
+	events, letters := 0, 0
+	for _, f := range st.Functions {
+		events += f.Queued + f.InFlight
+		letters += f.DeadLetters
+	}
+	if events+letters == 0 {
+		return nil
+	}
+	return withHint(fmt.Errorf("%s and %s are left in the queues of %s", plural(events, "event"), plural(letters, "dead letter"), name),
+		"let them be worked off, or delete it all the same: weft delete --cluster --force")
+}

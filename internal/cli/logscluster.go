@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+
+	"github.com/weftmesh/weft/api/v1beta1"
+	"github.com/weftmesh/weft/internal/adminapi"
+	"github.com/weftmesh/weft/internal/cluster"
+	"github.com/weftmesh/weft/internal/telemetry"
+)
+
+// mostLines is how many past lines are printed unless --most says otherwise, as
+// the engine on one machine does.
+const mostLines = 1000
+
+// logsFromCluster prints logs of a mesh's pods.
+func (a *app) logsFromCluster(ctx context.Context, engine engineFlags, filter adminapi.LogFilter, format string) error {
+	on, name, err := engine.meshOnCluster()
+	if err != nil {
+		return a.faults(err)
+	}
+	fm, err := on.Mesh(ctx, name)
+	if err != nil {
+		return err
+	}
+	match := telemetry.LogQuery{Function: filter.Function, Level: filter.Level, Trace: filter.Trace, Since: filter.Since}
+	query := cluster.LogQuery{Mesh: name, Follow: filter.Follow, Since: filter.Since, Most: cmp.Or(filter.Most, mostLines)}
+	if filter.Level != "" || filter.Trace != "" {
+		query.Most = 0 // they choose among all
+	}
+	written := make(map[string]string) // by kebab-case
+	var names []string
+	for _, f := range fm.Spec.Functions {
+		written[v1beta1.KubeName(f.Name)] = f.Name
+		names = append(names, f.Name)
+	}
+	if filter.Function != "" && filter.Function != telemetry.EngineLines {
+		if match.Function, err = functionOf(fm, filter.Function); err != nil {
+			return err
+		}
+		query.Function = v1beta1.KubeName(match.Function)
+	}
+	write := a.entryWriter(format, names)
+	var past []adminapi.LogEntry
+	var broken error
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	err = on.Logs(ctx, query, func(l cluster.LogLine) {
+		entry, ok := match.Match(telemetry.Line{Time: l.Time, Function: cmp.Or(written[l.Function], l.Function), Text: l.Text})
+		switch {
+		case !ok, broken != nil:
+		case !filter.Follow:
+			past = append(past, entry)
+		default:
+			if broken = write(entry); broken != nil {
+				stop() // nobody reads it any more
+			}
+		}
+	})
+	if err = errors.Join(err, broken); err != nil {
+		return err
+	}
+	slices.SortStableFunc(past, func(x, y adminapi.LogEntry) int { return x.Time.Compare(y.Time) })
+	for _, entry := range past[max(0, len(past)-cmp.Or(filter.Most, mostLines)):] {
+		if err := write(entry); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// entryWriter writes entries in the format asked for.
+func (a *app) entryWriter(format string, names []string) func(adminapi.LogEntry) error {
+	if format == formatJSON {
+		enc := json.NewEncoder(a.Out)
+		enc.SetEscapeHTML(false)
+		return func(e adminapi.LogEntry) error { return enc.Encode(e) }
+	}
+	return logPrinter(a.Out, colour(a.Out), names)
+}

@@ -1,0 +1,239 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/yaml"
+
+	"github.com/weftmesh/weft/api/v1beta1"
+)
+
+// start starts an API server with the definitions of Weft and Dapr, and no
+// controller: the test itself says how meshes are. The user that comes with the
+// second cluster may read pods and nothing else.
+func start(t *testing.T) (all, little *Cluster) {
+	t.Helper()
+	dir := os.Getenv("WEFT_TEST_KUBE")
+	if dir == "" {
+		if os.Getenv("WEFT_REAL") == "1" {
+			t.Fatal("WEFT_TEST_KUBE names no directory with kube-apiserver and etcd: run hack/test-real.sh")
+		}
+		t.Skip("needs an API server: make test-real builds one")
+	}
+	env := &envtest.Environment{BinaryAssetsDirectory: dir, ErrorIfCRDPathMissing: true, CRDDirectoryPaths: []string{
+		filepath.Join("..", "..", "manifests", "crd"), filepath.Join(dir, "crds", "dapr"),
+	}}
+	config, err := env.Start()
+	if err != nil {
+		t.Fatalf("start the API server: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := env.Stop(); err != nil {
+			t.Errorf("stop the API server: %v", err)
+		}
+	})
+	if all, err = connect(config, "default"); err != nil {
+		t.Fatal(err)
+	}
+	user, err := env.AddUser(envtest.User{Name: "little"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if little, err = connect(user.Config(), "default"); err != nil {
+		t.Fatal(err)
+	}
+	return all, little
+}
+
+func object(t *testing.T, text string) *unstructured.Unstructured {
+	t.Helper()
+	u := &unstructured.Unstructured{}
+	if err := yaml.Unmarshal([]byte(text), &u.Object); err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+const shop = `
+apiVersion: functions.openfunction.io/v1beta1
+kind: FunctionMesh
+metadata: {name: shop}
+spec:
+  functions:
+    - {name: takeOrder, image: "registry.example/take:v1", source: ./functions/take-order, triggers: [{type: http}]}
+    - {name: checkStock, image: "registry.example/check:v1"}
+  connections: [{from: takeOrder, to: checkStock}]
+`
+
+// say has the mesh's status be what a controller would write.
+func say(t *testing.T, c *Cluster, name string, edit func(*v1beta1.FunctionMeshStatus)) {
+	t.Helper()
+	fm, err := c.Mesh(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fm.Status.ObservedGeneration = fm.Generation
+	edit(&fm.Status)
+	patch, err := json.Marshal(map[string]any{"status": fm.Status})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.resource(meshes).Patch(t.Context(), name, types.MergePatchType, patch, metav1.PatchOptions{}, "status"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func condition(kind string, status metav1.ConditionStatus, message string) metav1.Condition {
+	return metav1.Condition{Type: kind, Status: status, Reason: "Test", Message: message, LastTransitionTime: metav1.Now()}
+}
+
+func TestRealCluster(t *testing.T) {
+	c, little := start(t)
+	ctx := t.Context()
+	apply := func(text string, dryRun bool) Change {
+		t.Helper()
+		change, err := c.Apply(ctx, object(t, text), dryRun)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return change
+	}
+
+	t.Run("a dry run keeps nothing", func(t *testing.T) {
+		if got := apply(shop, true); got != Created {
+			t.Errorf("the mesh would be %s", got)
+		}
+		var gone *MissingError
+		if _, err := c.Mesh(ctx, "shop"); !errors.As(err, &gone) {
+			t.Errorf("the mesh is there: %v", err)
+		}
+	})
+	t.Run("an apply says what it did", func(t *testing.T) {
+		changed := strings.Replace(shop, "check:v1", "check:v2", 1)
+		for i, step := range []struct {
+			text   string
+			dryRun bool
+			want   Change
+		}{{shop, false, Created}, {shop, false, Unchanged}, {changed, true, Changed}, {shop, true, Unchanged}, {changed, false, Changed}} {
+			if got := apply(step.text, step.dryRun); got != step.want {
+				t.Errorf("step %d: %s, want %s", i, got, step.want)
+			}
+		}
+		fm, err := c.Mesh(ctx, "shop")
+		if err != nil || fm.Spec.Functions[0].Source != "./functions/take-order" || fm.ManagedFields[0].Manager != FieldManager {
+			t.Errorf("the mesh is %+v, %v", fm, err)
+		}
+		for kind, text := range map[string]string{
+			"Secret":       "{apiVersion: v1, kind: Secret, metadata: {name: keys}, stringData: {a: b}}",
+			"ConfigMap":    "{apiVersion: v1, kind: ConfigMap, metadata: {name: texts}, data: {a: b}}",
+			"Component":    "{apiVersion: dapr.io/v1alpha1, kind: Component, metadata: {name: orders}, spec: {type: state.redis, version: v1, metadata: [{name: redisHost, value: \"redis:6379\"}, {name: db, value: 3}]}}",
+			"Subscription": "{apiVersion: dapr.io/v2alpha1, kind: Subscription, metadata: {name: sub}, spec: {pubsubname: bus, topic: t, routes: {default: /x}}}",
+		} {
+			if got := apply(text, false); got != Created {
+				t.Errorf("%s was %s", kind, got)
+			}
+			if got := apply(text, false); got != Unchanged && kind != "Secret" {
+				t.Errorf("%s was %s again", kind, got)
+			}
+		}
+	})
+	t.Run("what is not taken", func(t *testing.T) {
+		for name, tc := range map[string]struct {
+			reason, text, want, field string
+		}{
+			"field": {reason: "strict", text: strings.Replace(shop, "spec:", "spec:\n  colour: red", 1), want: "colour"},
+			"value": {reason: "its place is told", text: strings.Replace(shop, "name: checkStock,", "name: checkStock, scaler: magic,", 1),
+				want: "Unsupported value", field: "spec.functions[1].scaler"},
+			"namespace": {reason: "one that there is not", text: strings.Replace(shop, "name: shop", "name: shop, namespace: nowhere", 1), want: "there is no such namespace"},
+			"kind":      {reason: "not ours to apply", text: "{apiVersion: apps/v1, kind: Deployment, metadata: {name: x}}", want: "weft deploy does not apply objects of apps/v1"},
+		} {
+			t.Run(name, func(t *testing.T) {
+				_, err := c.Apply(ctx, object(t, tc.text), true)
+				if err == nil || !strings.Contains(err.Error(), tc.want) {
+					t.Fatalf("%s: %v", tc.reason, err)
+				}
+				var refused *InvalidError
+				if tc.field != "" && (!errors.As(err, &refused) || len(refused.Faults) == 0 || refused.Faults[0].Field != tc.field) {
+					t.Errorf("%s: %#v", tc.reason, refused)
+				}
+			})
+		}
+	})
+	t.Run("rights", func(t *testing.T) {
+		_, err := little.Mesh(ctx, "shop")
+		if err == nil || !strings.Contains(err.Error(), "the kubeconfig's user may not do that") {
+			t.Errorf("reading: %v", err)
+		}
+		if _, err := little.Apply(ctx, object(t, shop), true); err == nil || !strings.Contains(err.Error(), "FunctionMesh shop: the kubeconfig's user may not do that") {
+			t.Errorf("applying: %v", err)
+		}
+	})
+	t.Run("waiting", func(t *testing.T) {
+		wait := func(limit time.Duration, on func(function, text string)) error {
+			ctx, cancel := context.WithTimeout(ctx, limit)
+			defer cancel()
+			_, err := c.Wait(ctx, "shop", on)
+			return err
+		}
+		quiet := func(string, string) {}
+		if err := wait(time.Nanosecond, quiet); err == nil {
+			t.Error("a mesh that no controller looked at is ready")
+		}
+		var missing *NotReadyError
+		if err := wait(pollEvery, quiet); !errors.As(err, &missing) || !strings.Contains(err.Error(), "the controller has not looked at it") {
+			t.Errorf("nobody looks at it: %v", err)
+		}
+		say(t, c, "shop", func(s *v1beta1.FunctionMeshStatus) {
+			s.Conditions = []metav1.Condition{condition("Ready", metav1.ConditionFalse, "1/2 functions are ready")}
+			s.Functions = []v1beta1.FunctionStatus{{Name: "takeOrder", Ready: true}, {Name: "checkStock", Reason: "RevisionFailed", Message: "no such image"}}
+		})
+		if err := wait(pollEvery, quiet); !errors.As(err, &missing) || len(missing.Functions) != 1 ||
+			missing.Functions[0] != (Missing{"checkStock", "RevisionFailed: no such image"}) {
+			t.Errorf("a function is not ready: %v, %+v", err, missing)
+		}
+		var told []string
+		err := wait(time.Minute, func(function, text string) {
+			told = append(told, function+" "+text)
+			if function == "checkStock" && len(told) == 2 {
+				say(t, c, "shop", func(s *v1beta1.FunctionMeshStatus) {
+					s.Conditions = []metav1.Condition{condition("Ready", metav1.ConditionTrue, "2/2 functions are ready")}
+					s.Functions = []v1beta1.FunctionStatus{{Name: "takeOrder", Ready: true}, {Name: "checkStock", Ready: true}}
+				})
+			}
+		})
+		if got := strings.Join(told, "; "); err != nil || got != "takeOrder ready; checkStock RevisionFailed: no such image; checkStock ready" {
+			t.Errorf("told %q, %v", got, err)
+		}
+		say(t, c, "shop", func(s *v1beta1.FunctionMeshStatus) {
+			s.Conditions = []metav1.Condition{condition("Valid", metav1.ConditionFalse, "a cycle"), condition("Ready", metav1.ConditionFalse, "the mesh is not valid: a cycle")}
+		})
+		if err := wait(time.Minute, quiet); !errors.As(err, &missing) || !strings.Contains(err.Error(), "a cycle") {
+			t.Errorf("no use in waiting: %v", err)
+		}
+	})
+	t.Run("listing and deleting", func(t *testing.T) {
+		apply(strings.Replace(shop, "name: shop", "name: bar", 1), false)
+		list, err := c.Meshes(ctx)
+		if err != nil || len(list) != 2 || list[0].Name != "bar" {
+			t.Errorf("meshes: %v, %v", list, err)
+		}
+		if _, err := c.Front(ctx, "bar", 9091); err == nil || !strings.Contains(err.Error(), "no front of bar is ready") {
+			t.Errorf("its front: %v", err)
+		}
+		if err := c.Delete(ctx, "bar"); err == nil || !strings.Contains(err.Error(), "context") {
+			// Without a garbage collector the finalizer of the foreground stays.
+			t.Logf("delete: %v", err)
+		}
+	})
+}
