@@ -222,6 +222,11 @@ func TestFuncYAMLFields(t *testing.T) {
 			file:   "deploy: {options: {scale: {target: 50}, resources: {limits: {concurrency: 10}}}}\n",
 			want:   v1beta1.Function{Concurrency: ptr[int32](10), Scaling: &v1beta1.Scaling{TargetConcurrency: ptr[int32](7)}},
 		},
+		"utilization of a limit": {
+			reason: "a limit stands for a target that is left out, above Knative's own too",
+			file:   "deploy: {options: {scale: {utilization: 50}, resources: {limits: {concurrency: 300}}}}\n",
+			want:   v1beta1.Function{Concurrency: ptr[int32](300), Scaling: &v1beta1.Scaling{TargetConcurrency: ptr[int32](150)}},
+		},
 		"utilization alone": {
 			reason: "Knative's target is 100",
 			file:   "deploy: {options: {scale: {utilization: 55.5}}}\n",

@@ -20,21 +20,6 @@ var (
 	funcObjectRef = regexp.MustCompile(`^{{\s*(secret|configMap):([-.\w]+?)(?::([-._a-zA-Z0-9]+))?\s*}}$`)
 )
 
-// items does something with each map of a list.
-func (t *funcYAML) items(e entry, do func(item *node)) {
-	if e.value.kind != list {
-		t.fault(e.at, "%s is not a list", e.value.describe())
-		return
-	}
-	for _, item := range e.value.items {
-		if item.kind != mapping {
-			t.fault(item.at, "%s is not a map of fields", item.describe())
-			continue
-		}
-		do(item)
-	}
-}
-
 // scalar returns the text at a key, nil if there is none. Anything but a scalar
 // is a fault, and not ok.
 func (t *funcYAML) scalar(item *node, key string) (*node, bool) {
@@ -82,7 +67,7 @@ func (t *funcYAML) resolved(value *node) (_ *node, fromEnv, ok bool) {
 
 func (t *funcYAML) buildEnvs(e entry) {
 	var vars []*node
-	t.items(e, func(item *node) {
+	t.each(func(item *node) {
 		name, value, ok := t.pair(item, "name")
 		if !ok {
 			return
@@ -94,13 +79,13 @@ func (t *funcYAML) buildEnvs(e entry) {
 		if value, _, ok := t.resolved(value); ok {
 			vars = append(vars, mapAt(item.at, field("name", name), field("value", value)))
 		}
-	})
+	})(e)
 	t.set(e, listAt(e.at, vars...), "build", "env")
 }
 
 func (t *funcYAML) envs(e entry) {
 	var vars, from []*node
-	t.items(e, func(item *node) {
+	t.each(func(item *node) {
 		name, value, ok := t.pair(item, "name")
 		if !ok {
 			return
@@ -135,7 +120,7 @@ func (t *funcYAML) envs(e entry) {
 				vars = append(vars, mapAt(item.at, field("name", name), field("value", value)))
 			}
 		}
-	})
+	})(e)
 	if len(vars) > 0 {
 		t.set(e, listAt(e.at, vars...), "env")
 	}
@@ -146,7 +131,7 @@ func (t *funcYAML) envs(e entry) {
 
 func (t *funcYAML) labels(e entry) {
 	labels := mapAt(e.at)
-	t.items(e, func(item *node) {
+	t.each(func(item *node) {
 		key, value, ok := t.pair(item, "key")
 		if !ok {
 			return
@@ -167,16 +152,16 @@ func (t *funcYAML) labels(e entry) {
 			return
 		}
 		labels.put(entry{key.value, key.at, value})
-	})
+	})(e)
 	t.set(e, labels, "labels")
 }
 
 // volumes cannot be mounted: functions of a mesh have files of their own only.
 func (t *funcYAML) volumes(e entry) {
-	t.items(e, func(item *node) {
+	t.each(func(item *node) {
 		t.ds.warn(item.at, "the volume for %s is left out: functions of a mesh have no volumes", strconv.Quote(item.text("path"))).Hint =
 			"give them what is in Secrets and ConfigMaps as variables: {{ secret:NAME:KEY }}, {{ configMap:NAME:KEY }}"
-	})
+	})(e)
 }
 
 func (t *funcYAML) options(e entry) {

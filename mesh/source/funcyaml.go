@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/weftmesh/weft/api/v1beta1"
-	"github.com/weftmesh/weft/mesh"
 )
 
 // FuncFile is the name of the file in which Knative's func keeps a function's
@@ -46,7 +45,7 @@ func (ds *documents) funcYAML(doc *node) *node {
 		// which is a hint for that command alone.
 		field("events", &node{kind: scalar, tag: "!!bool", value: "true", at: doc.at}))
 	f := mapAt(doc.at, field("name", name), field("source", textAt(doc.at, ".")), field("triggers", listAt(doc.at, trigger)))
-	t := funcYAML{ds: ds, doc: doc, f: f, runs: true}
+	t := funcYAML{translation{ds, doc, f}, true}
 	t.translate()
 	tree := meshOf(doc, name, f)
 	if ns := doc.find("namespace"); ns != nil {
@@ -83,7 +82,7 @@ func (ds *documents) beside(tree *node, dir string, read func(string) ([]byte, e
 		}
 		doc.labelled("")
 		under := mapAt(doc.at)
-		t := funcYAML{ds: ds, doc: doc, f: under, runs: f.find("command") == nil}
+		t := funcYAML{translation{ds, doc, under}, f.find("command") == nil}
 		t.translate()
 		functions.items[i] = layOver(under, f)
 	}
@@ -137,84 +136,9 @@ func layOver(under, over *node) *node {
 
 // funcYAML translates one func.yaml into a function of a mesh.
 type funcYAML struct {
-	ds  *documents
-	doc *node
-	f   *node
+	translation
 	// runs says that the function's code is built and run by Weft.
 	runs bool
-}
-
-// fields are the known ones of a map, and what is done with each.
-type fields map[string]func(entry)
-
-// walk does what is to be done with the fields of a map. What is unknown is a
-// warning, as it is to func.
-func (t *funcYAML) walk(n *node, known fields) {
-	if n.kind == null {
-		return
-	}
-	if n.kind != mapping {
-		t.fault(n.at, "%s is not a map of fields", n.describe())
-		return
-	}
-	for _, e := range n.entries {
-		if do := known[e.key]; do != nil {
-			if e.value.kind != null {
-				do(e)
-			}
-			continue
-		}
-		names := make([]string, 0, len(known))
-		for name := range known {
-			names = append(names, name)
-		}
-		slices.Sort(names)
-		p := t.ds.warn(e.at, "unknown field %q is left out", e.key)
-		if near := mesh.Nearest(e.key, names); near != "" {
-			p.Hint = fmt.Sprintf("did you mean %q?", near)
-		}
-	}
-}
-
-func (t *funcYAML) fault(at place, format string, args ...any) *mesh.Problem {
-	return t.ds.fault(at, at.field, format, args...)
-}
-
-// within makes a step down into a map.
-func (t *funcYAML) within(known fields) func(entry) {
-	return func(e entry) { t.walk(e.value, known) }
-}
-
-// as takes a value over into the function under a path of keys.
-func (t *funcYAML) as(path ...string) func(entry) {
-	return func(e entry) { t.set(e, e.value, path...) }
-}
-
-// set puts a value into the function, at the place of the entry it comes from.
-func (t *funcYAML) set(from entry, value *node, path ...string) {
-	last := len(path) - 1
-	t.f.in(from.at, path[:last]...).put(entry{path[last], from.at, value})
-}
-
-// none is for fields of which nothing is to be done: records of func's, and
-// what is read elsewhere.
-func (t *funcYAML) none(entry) {}
-
-// leftOut warns that a field has no counterpart, with the way out.
-func (t *funcYAML) leftOut(why, hint string) func(entry) {
-	return func(e entry) {
-		switch v := e.value; v.kind {
-		case scalar:
-			if v.value == "" || v.value == "false" {
-				return
-			}
-		default:
-			if len(v.items)+len(v.entries) == 0 {
-				return
-			}
-		}
-		t.ds.warn(e.at, "is left out: %s", why).Hint = hint
-	}
 }
 
 func (t *funcYAML) translate() {

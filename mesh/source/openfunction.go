@@ -42,8 +42,8 @@ func (ds *documents) openFunction(doc *node) *node {
 		return nil
 	}
 	t := openFunction{
-		funcYAML:   funcYAML{ds: ds, doc: doc, f: mapAt(name.at, field("name", name))},
-		components: listAt(doc.at), env: listAt(doc.at), kinds: make(map[string]string),
+		translation: translation{ds, doc, mapAt(name.at, field("name", name))},
+		components:  listAt(doc.at), env: listAt(doc.at), kinds: make(map[string]string),
 		context: functionContext{Name: name.value, Inputs: make(map[string]endpoint), Outputs: make(map[string]endpoint)},
 	}
 	t.locateSource(name.value)
@@ -65,7 +65,7 @@ func (ds *documents) openFunction(doc *node) *node {
 
 // openFunction translates one Function into a function of a mesh.
 type openFunction struct {
-	funcYAML
+	translation
 	// components are those of the document, kinds the building blocks (bindings,
 	// pubsub, state) of these and of the documents beside it, by name.
 	components *node
@@ -167,23 +167,6 @@ func (t *openFunction) only(value, why string) func(entry) {
 	return func(e entry) {
 		if got := e.value.text(); got != "" && got != value {
 			t.leftOut(why, "")(e)
-		}
-	}
-}
-
-// each does something with every item of a list.
-func (t *openFunction) each(do func(*node)) func(entry) {
-	return func(e entry) {
-		if e.value.kind != list {
-			t.fault(e.at, "%s is not a list", e.value.describe())
-			return
-		}
-		for _, item := range e.value.items {
-			if item.kind != mapping {
-				t.fault(item.at, "%s is not a map of fields", item.describe())
-				continue
-			}
-			do(item)
 		}
 	}
 }

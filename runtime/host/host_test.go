@@ -164,6 +164,7 @@ func TestTyped(t *testing.T) {
 		"unknown format": {"other event formats are 415", count, request("POST", "/", ``, "Content-Type", "application/cloudevents+avro", "Weft-Token", "s3cret"), 415, "", "application/cloudevents+json", nil},
 		"event by GET":   {"events are posted", count, func() *http.Request { r := delivery(``); r.Method = "GET"; return r }(), 405, "", "not GET", map[string]string{"Allow": "POST"}},
 		"error":          {"an error is 500 with its text", fails(errors.New("boom")), delivery(`{}`), 500, "", "boom", nil},
+		"long error":     {"the text of an error is cut, between characters", fails(errors.New(strings.Repeat("ö", 5000))), delivery(`{}`), 500, "", "ö …", nil},
 		"permanent":      {"Permanent is 422", fails(fmt.Errorf("save: %w", fn.Permanent(errors.New("no such customer")))), delivery(`{}`), 422, "", "save: no such customer", nil},
 		"retry after":    {"RetryAfter is 503 and says when, rounded up", fails(fn.RetryAfter(errors.New("busy"), 1200*time.Millisecond)), delivery(`{}`), 503, "", "busy", map[string]string{"Retry-After": "2"}},
 		"outermost":      {"the outermost mark counts", fails(fn.RetryAfter(fn.Permanent(errors.New("x")), time.Second)), delivery(`{}`), 503, "", "x", nil},

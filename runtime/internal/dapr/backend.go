@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
-	"google.golang.org/protobuf/encoding/protowire"
+	"github.com/dapr/go-sdk/client"
+	"google.golang.org/grpc"
 
 	"github.com/weftmesh/weft/runtime/internal/component"
-	"github.com/weftmesh/weft/runtime/internal/unary"
 )
 
 // parallel bounds how many keys of one call a store without bulk reads looks
@@ -19,55 +20,36 @@ const parallel = 16
 
 // Backend is a Dapr API.
 type Backend struct {
-	client *unary.Client
-	token  string
-	kinds  kinds
+	conn  *grpc.ClientConn
+	sdk   client.Client
+	kinds kinds
 }
 
 var _ component.Backend = (*Backend)(nil)
 
 // Close ends the connection.
-func (b *Backend) Close() error { return b.client.Close() }
-
-const service = "/dapr.proto.runtime.v1.Dapr/"
-
-// call makes one call of the API.
-func (b *Backend) call(ctx context.Context, method string, m message) ([]byte, error) {
-	return b.client.Call(ctx, method, b.header(ctx), m)
-}
+func (b *Backend) Close() error { return b.conn.Close() }
 
 // Get reads one key with GetState and several with GetBulkState.
 func (b *Backend) Get(ctx context.Context, store string, keys []string) ([]component.Record, error) {
 	if len(keys) == 1 {
-		r, err := b.get(ctx, store, keys[0])
+		item, err := b.sdk.GetState(ctx, store, keys[0], nil)
 		if err != nil {
 			return nil, stateError(store, "get "+strconv.Quote(keys[0]), err)
 		}
-		return []component.Record{r}, nil
+		return []component.Record{record(keys[0], item.Value, item.Etag)}, nil
 	}
-	m := make(message, 0, 64+32*len(keys)).text(1, store)
-	for _, k := range keys {
-		m = m.inner(2, message(k))
-	}
-	answer, err := b.call(ctx, service+"GetBulkState", m.number(3, parallel))
 	what := fmt.Sprintf("get %d keys", len(keys))
+	items, err := b.sdk.GetBulkState(ctx, store, keys, nil, parallel)
 	if err != nil {
 		return nil, stateError(store, what, err)
 	}
-	found := make(map[string]component.Record, len(keys))
-	err = fields(answer, func(field protowire.Number, value []byte) error {
-		if field != 1 {
-			return nil
+	found := make(map[string]component.Record, len(items))
+	for _, item := range items {
+		if item.Error != "" {
+			return nil, stateError(store, "get "+strconv.Quote(item.Key), storeFault(item.Error))
 		}
-		i, err := readBulkItem(value)
-		if err == nil && i.fault != "" {
-			what, err = "get "+strconv.Quote(i.key), storeFault(i.fault)
-		}
-		found[i.key] = record(i.key, i.data, i.etag)
-		return err
-	})
-	if err != nil {
-		return nil, stateError(store, what, err)
+		found[item.Key] = record(item.Key, item.Value, item.Etag)
 	}
 	records := make([]component.Record, len(keys))
 	for i, k := range keys {
@@ -75,26 +57,6 @@ func (b *Backend) Get(ctx context.Context, store string, keys []string) ([]compo
 		records[i].Key = k
 	}
 	return records, nil
-}
-
-func (b *Backend) get(ctx context.Context, store, key string) (component.Record, error) {
-	m := make(message, 0, len(store)+len(key)+16).text(1, store).text(2, key).number(3, strong)
-	answer, err := b.call(ctx, service+"GetState", m)
-	if err != nil {
-		return component.Record{}, err
-	}
-	var data []byte
-	var etag string
-	err = fields(answer, func(field protowire.Number, value []byte) error {
-		switch field {
-		case 1:
-			data = value
-		case 2:
-			etag = string(value)
-		}
-		return nil
-	})
-	return record(key, data, etag), err
 }
 
 // record of what a store answered. A key that does not exist has neither value
@@ -116,90 +78,91 @@ func (b *Backend) Apply(ctx context.Context, store string, writes []component.Wr
 }
 
 func (b *Backend) apply(ctx context.Context, store string, writes []component.Write, redis bool) error {
-	switch len(writes) {
+	ops := make([]*client.StateOperation, len(writes))
+	for i, w := range writes {
+		ops[i] = &client.StateOperation{Type: client.StateOperationTypeUpsert, Item: item(w, redis)}
+		if w.Delete {
+			ops[i].Type = client.StateOperationTypeDelete
+		}
+	}
+	switch len(ops) {
 	case 0:
 		return nil
 	case 1:
-		return b.one(ctx, store, writes[0], redis)
+		return b.one(ctx, store, ops[0])
 	}
-	size := 64
-	for _, w := range writes {
-		size += len(w.Key) + len(w.Value) + 64
-	}
-	m := make(message, 0, size).text(1, store)
-	for _, w := range writes {
-		kind := "upsert"
-		if w.Delete {
-			kind = "delete"
-		}
-		m = m.inner(2, message(nil).text(1, kind).inner(2, item(w, redis)))
-	}
-	if _, err := b.call(ctx, service+"ExecuteStateTransaction", m); err != nil {
+	if err := b.sdk.ExecuteStateTransaction(ctx, store, nil, ops); err != nil {
 		return stateError(store, fmt.Sprintf("transaction of %d writes", len(writes)), err)
 	}
 	return nil
 }
 
-func (b *Backend) one(ctx context.Context, store string, w component.Write, redis bool) error {
-	what, method := "set ", service+"SaveState"
-	m := make(message, 0, len(store)+len(w.Key)+len(w.Value)+64).text(1, store)
-	if w.Delete {
-		what, method = "delete ", service+"DeleteState"
-		etag, concurrency := how(w, redis)
-		m = m.text(2, w.Key).etag(3, etag).options(4, concurrency)
+func (b *Backend) one(ctx context.Context, store string, op *client.StateOperation) error {
+	what, i := "set ", op.Item
+	var err error
+	if op.Type == client.StateOperationTypeDelete {
+		what = "delete "
+		err = b.sdk.DeleteStateWithETag(ctx, store, i.Key, i.Etag, nil, i.Options)
 	} else {
-		m = m.inner(2, item(w, redis))
+		err = b.sdk.SaveBulkState(ctx, store, i)
 	}
-	if _, err := b.call(ctx, method, m); err != nil {
-		return stateError(store, what+strconv.Quote(w.Key), err)
+	if err != nil {
+		return stateError(store, what+strconv.Quote(i.Key), err)
 	}
 	return nil
 }
 
+// item of a write. An etag goes without a concurrency mode: with last-write,
+// state.redis does not compare it.
+func item(w component.Write, redis bool) *client.SetStateItem {
+	i := &client.SetStateItem{
+		Key: w.Key, Value: w.Value,
+		Options: &client.StateOptions{Consistency: client.StateConsistencyStrong, Concurrency: client.StateConcurrencyLastWrite},
+	}
+	etag := w.ETag
+	if w.Create && redis {
+		etag = absent
+	}
+	switch {
+	case etag != "":
+		i.Etag = &client.ETag{Value: etag}
+		i.Options.Concurrency = client.StateConcurrencyUndefined
+	case w.Create:
+		i.Options.Concurrency = client.StateConcurrencyFirstWrite
+	}
+	if w.TTL > 0 {
+		i.Metadata = map[string]string{"ttlInSeconds": strconv.FormatInt(seconds(w.TTL), 10)}
+	}
+	return i
+}
+
+// seconds of a duration, rounded up: nothing expires too early.
+func seconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
+
 // Publish puts a message on a topic with PublishEvent.
-func (b *Backend) Publish(ctx context.Context, p component.Message) error {
-	m := make(message, 0, len(p.Data)+len(p.Topic)+128).text(1, p.Component).text(2, p.Topic).
-		bytes(3, p.Data).text(4, p.ContentType).pairs(5, p.Metadata)
-	if _, err := b.call(ctx, service+"PublishEvent", m); err != nil {
-		return pubsubError(p.Component, p.Topic, err)
+func (b *Backend) Publish(ctx context.Context, m component.Message) error {
+	opts := []client.PublishEventOption{client.PublishEventWithContentType(m.ContentType)}
+	if len(m.Metadata) > 0 {
+		opts = append(opts, client.PublishEventWithMetadata(m.Metadata))
+	}
+	if err := b.sdk.PublishEvent(ctx, m.Component, m.Topic, m.Data, opts...); err != nil {
+		return pubsubError(m.Component, m.Topic, err)
 	}
 	return nil
 }
 
 // Invoke calls a binding with InvokeBinding.
 func (b *Backend) Invoke(ctx context.Context, i component.Invocation) (component.Reply, error) {
-	m := make(message, 0, len(i.Data)+128).text(1, i.Name).bytes(2, i.Data).pairs(3, i.Metadata).text(4, i.Operation)
-	answer, err := b.call(ctx, service+"InvokeBinding", m)
-	var reply component.Reply
-	if err == nil {
-		err = fields(answer, func(field protowire.Number, value []byte) error {
-			switch field {
-			case 1:
-				reply.Data = value
-			case 2:
-				return pair(value, &reply.Metadata)
-			}
-			return nil
-		})
-	}
+	out, err := b.sdk.InvokeBinding(ctx, &client.InvokeBindingRequest{Name: i.Name, Operation: i.Operation, Data: i.Data, Metadata: i.Metadata})
 	if err != nil {
 		return component.Reply{}, bindingError(i.Name, i.Operation, err)
 	}
-	return reply, nil
+	return component.Reply{Data: out.Data, Metadata: out.Metadata}, nil
 }
 
 // Secret reads a secret with GetSecret.
 func (b *Backend) Secret(ctx context.Context, store, key string) (map[string]string, error) {
-	answer, err := b.call(ctx, service+"GetSecret", message(nil).text(1, store).text(2, key))
-	var values map[string]string
-	if err == nil {
-		err = fields(answer, func(field protowire.Number, value []byte) error {
-			if field == 1 {
-				return pair(value, &values)
-			}
-			return nil
-		})
-	}
+	values, err := b.sdk.GetSecret(ctx, store, key, nil)
 	if err != nil {
 		return nil, secretError(store, key, err)
 	}

@@ -2,12 +2,10 @@ package dapr
 
 import (
 	"context"
-	"errors"
 	"sync"
 
-	"google.golang.org/protobuf/encoding/protowire"
-
-	"github.com/weftmesh/weft/runtime/internal/unary"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // absent is an etag that no key of state.redis has: there, etags count from 1.
@@ -31,30 +29,19 @@ func (b *Backend) redis(ctx context.Context, store string) bool {
 	b.kinds.mu.Lock()
 	defer b.kinds.mu.Unlock()
 	if !b.kinds.known {
-		types, err := b.types(ctx)
-		var s *unary.Status
-		if errors.As(err, &s) && (s.Code == unary.Unavailable || s.Code == unary.Canceled || s.Code == unary.DeadlineExceeded) {
+		answer, err := b.sdk.GetMetadata(ctx)
+		switch status.Code(err) {
+		case codes.OK:
+			b.kinds.types = make(map[string]string, len(answer.RegisteredComponents))
+			for _, c := range answer.RegisteredComponents {
+				b.kinds.types[c.Name] = c.Type
+			}
+		case codes.Unavailable, codes.Canceled, codes.DeadlineExceeded:
 			return false // ask again
 		}
-		b.kinds.types, b.kinds.known = types, true
+		b.kinds.known = true
 	}
 	return b.kinds.types[store] == "state.redis"
-}
-
-// types asks for the components' types, by name (runtime.v1.GetMetadata).
-func (b *Backend) types(ctx context.Context) (map[string]string, error) {
-	answer, err := b.call(ctx, service+"GetMetadata", nil)
-	if err != nil {
-		return nil, err
-	}
-	types := make(map[string]string)
-	err = fields(answer, func(field protowire.Number, value []byte) error {
-		if field != 3 {
-			return nil
-		}
-		return pair(value, &types) // of a component, the name is 1 and the type 2
-	})
-	return types, err
 }
 
 // forget lets redis ask again: a store may be another since the mesh file

@@ -3,6 +3,7 @@ package dapr_test
 import (
 	"context"
 	"errors"
+	"net"
 	"sync"
 	"testing"
 
@@ -80,7 +81,7 @@ func (e *engine) dial(t *testing.T) *dapr.Backend {
 		defer close(done)
 		_ = s.Serve(l)
 	}()
-	b, err := dapr.Dial("127.0.0.1:1", "", dapr.Dialer(l.DialContext))
+	b, err := dapr.Dial("127.0.0.1:1", "", grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return l.DialContext(ctx) }))
 	if err != nil {
 		t.Fatal(err)
 	}

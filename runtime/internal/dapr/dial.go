@@ -4,15 +4,23 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"log"
+	"log/slog"
 	"net"
 	"net/url"
 	"strings"
+	"time"
 
+	"github.com/dapr/go-sdk/client"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
 
 	"github.com/weftmesh/weft/runtime/internal/call"
-	"github.com/weftmesh/weft/runtime/internal/unary"
 )
 
 const (
@@ -22,109 +30,98 @@ const (
 	maxAnswer = 64 << 20
 )
 
-// Option of Dial.
-type Option func(*unary.Client)
+// The client of go-sdk writes lines to standard output, "API Token loaded" the
+// first of them. They become records of the program's log, where its level
+// decides; a program may call SetLogger itself.
+func init() { client.SetLogger(log.New(sdkLog{}, "", 0)) }
 
-// Dialer has connections made by dial, whatever the endpoint says.
-func Dialer(dial func(context.Context) (net.Conn, error)) Option {
-	return func(c *unary.Client) { c.Dial = dial }
+type sdkLog struct{}
+
+func (sdkLog) Write(line []byte) (int, error) {
+	text, level := strings.TrimSpace(string(line)), slog.LevelDebug
+	if strings.Contains(strings.ToLower(text), "error") {
+		level = slog.LevelWarn
+	}
+	slog.Log(context.Background(), level, text, "from", "dapr/go-sdk")
+	return len(line), nil
 }
 
 // Dial returns a backend that speaks to a Dapr API. It connects with the first
 // call, so that a function which needs no component at once starts at once.
-func Dial(endpoint, token string, opts ...Option) (*Backend, error) {
-	at, err := parse(endpoint)
+func Dial(endpoint, token string, opts ...grpc.DialOption) (*Backend, error) {
+	target, secure, err := parse(endpoint)
 	if err != nil {
 		return nil, fmt.Errorf("DAPR_GRPC_ENDPOINT: %w", err)
 	}
-	c := &unary.Client{Dial: at.dial, Scheme: "http", Authority: at.authority, UserAgent: "weft", MaxAnswer: maxAnswer}
-	if at.secure {
-		c.Scheme = "https"
+	creds := insecure.NewCredentials()
+	if secure {
+		creds = credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS12})
 	}
-	for _, o := range opts {
-		o(c)
-	}
-	return &Backend{client: c, token: token}, nil
-}
-
-// endpoint is where an API is.
-type endpoint struct {
-	network, address, authority string
-	secure                      bool
-}
-
-func (e endpoint) dial(ctx context.Context) (net.Conn, error) {
-	var d net.Dialer
-	if !e.secure {
-		return d.DialContext(ctx, e.network, e.address)
-	}
-	secure := tls.Dialer{NetDialer: &d, Config: &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2"}}}
-	conn, err := secure.DialContext(ctx, e.network, e.address)
+	conn, err := grpc.NewClient(target, append([]grpc.DialOption{
+		grpc.WithTransportCredentials(creds),
+		grpc.WithUserAgent("weft"),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)),
+		grpc.WithDisableServiceConfig(),
+		// An engine that starts again is found again at once.
+		grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: 20 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second},
+			MinConnectTimeout: 5 * time.Second,
+		}),
+		grpc.WithChainUnaryInterceptor(func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			return invoke(outgoing(ctx, token), method, req, reply, cc, opts...)
+		}),
+	}, opts...)...)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("DAPR_GRPC_ENDPOINT: %w", err)
 	}
-	if p := conn.(*tls.Conn).ConnectionState().NegotiatedProtocol; p != "h2" {
-		_ = conn.Close()
-		return nil, fmt.Errorf("the server at %s speaks TLS and no HTTP/2", e.address)
-	}
-	return conn, nil
+	return &Backend{conn: conn, sdk: client.NewClientWithConnection(conn)}, nil
 }
 
-// header says who calls and in which trace: the span that the handler is in,
-// else that of the function's call.
-func (b *Backend) header(ctx context.Context) []unary.Header {
-	h := make(carrier, 0, 3)
-	if b.token != "" {
-		h = append(h, unary.Header{Name: headerToken, Value: b.token})
+// outgoing adds to a call who calls and in which trace: the span that the
+// handler is in, else that of the function's call. Metadata that the handler
+// has put into its context stays.
+func outgoing(ctx context.Context, token string) context.Context {
+	var pairs []string
+	if token != "" {
+		pairs = append(pairs, headerToken, token)
 	}
 	if !trace.SpanContextFromContext(ctx).IsValid() {
 		if c := call.From(ctx); c != nil {
 			ctx = trace.ContextWithRemoteSpanContext(ctx, c.Span)
 		}
 	}
-	propagation.TraceContext{}.Inject(ctx, &h)
-	return h
-}
-
-// carrier takes a trace along.
-type carrier []unary.Header
-
-func (c *carrier) Get(string) string { return "" }
-func (c *carrier) Keys() []string    { return nil }
-
-func (c *carrier) Set(name, value string) {
-	*c = append(*c, unary.Header{Name: name, Value: value, Varies: true})
+	carrier := propagation.MapCarrier{}
+	propagation.TraceContext{}.Inject(ctx, carrier)
+	md, _ := metadata.FromOutgoingContext(ctx)
+	for k, v := range carrier {
+		if len(md.Get(k)) == 0 {
+			pairs = append(pairs, k, v)
+		}
+	}
+	return metadata.AppendToOutgoingContext(ctx, pairs...)
 }
 
 // parse reads an endpoint as Dapr's SDKs do (the proposal "sidecar endpoint
 // and TLS"): host:port, http://host:port, https://host:port for TLS,
 // unix:///path, unix-abstract:name, or dns://authority/host:port, with
-// ?tls=true. Names are resolved by the system, whatever authority is named.
-func parse(text string) (endpoint, error) {
-	bad := func(why string) (endpoint, error) {
-		return endpoint{}, fmt.Errorf("%q is no endpoint (%s): it should look like http://127.0.0.1:50001", text, why)
+// ?tls=true. The target is gRPC's name of it.
+func parse(endpoint string) (target string, secure bool, err error) {
+	bad := func(why string) (string, bool, error) {
+		return "", false, fmt.Errorf("%q is no endpoint (%s): it should look like http://127.0.0.1:50001", endpoint, why)
 	}
-	full := text
-	if !strings.Contains(full, "://") {
-		if scheme, rest, ok := strings.Cut(full, ":"); ok && strings.HasPrefix(scheme, "unix") {
-			full = scheme + "://" + rest
-			if scheme == "unix-abstract" {
-				full = scheme + ":///" + rest
-			}
-		} else {
-			full = "http://" + full
-		}
+	full := endpoint
+	if !strings.Contains(full, "://") && !strings.HasPrefix(full, "unix:") && !strings.HasPrefix(full, "unix-abstract:") {
+		full = "http://" + full
 	}
 	u, err := url.Parse(full)
 	if err != nil {
 		return bad("it does not parse")
 	}
-	var e endpoint
 	for k, v := range u.Query() {
 		if k != "tls" || len(v) != 1 || v[0] != "true" && v[0] != "false" {
 			return bad("only ?tls=true or ?tls=false may follow")
 		}
-		e.secure = v[0] == "true"
+		secure = v[0] == "true"
 	}
 	switch u.Scheme {
 	case "http", "https":
@@ -134,35 +131,36 @@ func parse(text string) (endpoint, error) {
 		if strings.Trim(u.Path, "/") != "" || u.User != nil || u.Fragment != "" {
 			return bad("there is more than host and port")
 		}
-		e.secure = u.Scheme == "https"
-		return e.host(u.Hostname(), u.Port()), nil
-	case "dns":
-		at, err := url.Parse("http://" + strings.Trim(u.Path, "/"))
-		if err != nil || at.Hostname() == "" {
-			return bad("dns takes a name, as in dns:///localhost:50001")
+		host, port := u.Hostname(), u.Port()
+		if host == "" {
+			host = "localhost"
 		}
-		return e.host(at.Hostname(), at.Port()), nil
-	case "unix", "unix-abstract":
+		if port == "" {
+			port = "443"
+		}
+		scheme := "dns:///"
+		if net.ParseIP(host) != nil {
+			scheme = "passthrough:///" // nothing to resolve
+		}
+		return scheme + net.JoinHostPort(host, port), u.Scheme == "https", nil
+	case "unix":
 		if u.Host != "" || len(u.Path) < 2 {
 			return bad("unix takes an absolute path, as in unix:///run/dapr.sock")
 		}
-		e.network, e.address, e.authority = "unix", u.Path, "localhost"
-		if u.Scheme == "unix-abstract" {
-			e.address = "@" + u.Path[1:]
+		// Escaped, since gRPC reads a target as a URL.
+		return (&url.URL{Scheme: u.Scheme, Path: u.Path}).String(), secure, nil
+	case "unix-abstract":
+		if u.Host != "" || u.Opaque+strings.Trim(u.Path, "/") == "" {
+			return bad("unix-abstract takes a name, as in unix-abstract:dapr")
 		}
-		return e, nil
+		u.RawQuery = ""
+		return u.String(), secure, nil
+	case "dns":
+		if strings.Trim(u.Path, "/") == "" {
+			return bad("dns takes a name, as in dns:///localhost:50001")
+		}
+		u.RawQuery = ""
+		return u.String(), secure, nil
 	}
 	return bad("unknown scheme")
-}
-
-func (e endpoint) host(name, port string) endpoint {
-	if name == "" {
-		name = "localhost"
-	}
-	if port == "" {
-		port = "443"
-	}
-	e.network, e.address = "tcp", net.JoinHostPort(name, port)
-	e.authority = e.address
-	return e
 }

@@ -1,11 +1,15 @@
 package dapr
 
 import (
+	"context"
 	"errors"
 	"strings"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	"github.com/weftmesh/weft/runtime/internal/component"
-	"github.com/weftmesh/weft/runtime/internal/unary"
 )
 
 // storeFault is an error that a store gave for one of several keys.
@@ -37,34 +41,43 @@ func secretError(store, key string, err error) error {
 }
 
 // classify finds out what an error of the API means. The cause is what the
-// server said.
+// server said, without what client and gRPC put around it.
 func classify(err error) (kind, is error) {
-	var s *unary.Status
-	if !errors.As(err, &s) {
+	s, ok := grpcStatus(err)
+	if !ok {
 		return conflict(err.Error()), err
 	}
-	text := s.Message
-	switch s.Code {
-	case unary.Aborted:
+	text := s.Message()
+	switch s.Code() {
+	case codes.Aborted:
 		kind = component.ErrConflict
-	case unary.Unavailable:
+	case codes.Unavailable:
 		kind = component.ErrUnavailable
-	case unary.ResourceExhausted:
+	case codes.ResourceExhausted:
 		if strings.Contains(text, "larger than max") {
 			kind = component.ErrTooLarge
 		}
-	case unary.PermissionDenied, unary.Unauthenticated:
+	case codes.PermissionDenied, codes.Unauthenticated:
 		kind = component.ErrDenied
-	case unary.Unimplemented:
+	case codes.Unimplemented:
 		kind = component.ErrUnsupported
-	case unary.InvalidArgument, unary.FailedPrecondition, unary.NotFound:
+	case codes.InvalidArgument, codes.FailedPrecondition, codes.NotFound:
 		kind = notDeclared(s)
-	case unary.Internal:
+	case codes.Internal:
 		if kind = conflict(text); kind == nil {
 			kind = notDeclared(s)
 		}
 	}
 	return kind, cause{s}
+}
+
+// grpcStatus of an error that came from a server.
+func grpcStatus(err error) (*status.Status, bool) {
+	var s interface{ GRPCStatus() *status.Status }
+	if !errors.As(err, &s) {
+		return nil, false
+	}
+	return s.GRPCStatus(), true
 }
 
 // conflict knows refused writes that the API does not answer with Aborted. In
@@ -82,14 +95,18 @@ func conflict(text string) error {
 // notDeclared knows the answers for a component that is not there, or not for
 // this function, by Dapr's error codes (pkg/messages/errorcodes of its
 // source) and, where there is none, by its words.
-func notDeclared(s *unary.Status) error {
-	switch reason(s.Details) {
-	case "DAPR_STATE_NOT_FOUND", "DAPR_STATE_NOT_CONFIGURED", "ERR_STATE_STORE_NOT_FOUND", "ERR_STATE_STORE_NOT_CONFIGURED",
-		"DAPR_PUBSUB_NOT_FOUND", "DAPR_PUBSUB_TEST_NOT_FOUND", "DAPR_PUBSUB_NOT_CONFIGURED", "ERR_PUBSUB_NOT_FOUND", "ERR_PUBSUB_NOT_CONFIGURED",
-		"ERR_SECRET_STORE_NOT_FOUND", "ERR_SECRET_STORES_NOT_CONFIGURED":
-		return component.ErrNotDeclared
+func notDeclared(s *status.Status) error {
+	for _, d := range s.Details() {
+		if info, ok := d.(*errdetails.ErrorInfo); ok {
+			switch info.GetReason() {
+			case "DAPR_STATE_NOT_FOUND", "DAPR_STATE_NOT_CONFIGURED", "ERR_STATE_STORE_NOT_FOUND", "ERR_STATE_STORE_NOT_CONFIGURED",
+				"DAPR_PUBSUB_NOT_FOUND", "DAPR_PUBSUB_TEST_NOT_FOUND", "DAPR_PUBSUB_NOT_CONFIGURED", "ERR_PUBSUB_NOT_FOUND", "ERR_PUBSUB_NOT_CONFIGURED",
+				"ERR_SECRET_STORE_NOT_FOUND", "ERR_SECRET_STORES_NOT_CONFIGURED":
+				return component.ErrNotDeclared
+			}
+		}
 	}
-	text := s.Message
+	text := s.Message()
 	for _, words := range []string{"is not configured", "is not found", "couldn't find output binding", "failed finding secret store"} {
 		if strings.Contains(text, words) {
 			return component.ErrNotDeclared
@@ -101,15 +118,25 @@ func notDeclared(s *unary.Status) error {
 	return nil
 }
 
-// cause is what a server said. It is a context's error where the call's time
-// was up.
-type cause struct{ *unary.Status }
+// cause is what a server said. It stays a gRPC status, and is a context's
+// error where the call's time was up.
+type cause struct{ s *status.Status }
 
 func (c cause) Error() string {
-	if c.Code == unary.Unknown || c.Code == unary.Internal {
-		return c.Message
+	if c.s.Code() == codes.Unknown || c.s.Code() == codes.Internal {
+		return c.s.Message()
 	}
-	return c.Status.Error()
+	return c.s.Message() + " (" + c.s.Code().String() + ")"
 }
 
-func (c cause) Unwrap() error { return c.Status }
+func (c cause) GRPCStatus() *status.Status { return c.s }
+
+func (c cause) Is(target error) bool {
+	switch c.s.Code() {
+	case codes.Canceled:
+		return target == context.Canceled
+	case codes.DeadlineExceeded:
+		return target == context.DeadlineExceeded
+	}
+	return false
+}

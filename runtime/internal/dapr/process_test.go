@@ -1,8 +1,10 @@
 package dapr_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/url"
 	"os"
@@ -12,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/dapr/go-sdk/client"
 	"go.opentelemetry.io/otel/trace"
@@ -59,8 +62,8 @@ func listen(t *testing.T, m *memory.Memory) (endpoint string) {
 	return "http://" + l.Addr().String()
 }
 
-// serve refuses other tokens than "secret".
-func serve(t *testing.T, l net.Listener, m *memory.Memory) {
+// serve refuses other tokens than "secret", until it is stopped or the test ends.
+func serve(t *testing.T, l net.Listener, m *memory.Memory) (stop func()) {
 	t.Helper()
 	s := grpc.NewServer(grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
 		md, _ := metadata.FromIncomingContext(ctx)
@@ -77,10 +80,12 @@ func serve(t *testing.T, l net.Listener, m *memory.Memory) {
 			t.Error(err)
 		}
 	}()
-	t.Cleanup(func() {
+	stop = func() {
 		s.Stop()
 		<-done
-	})
+	}
+	t.Cleanup(stop)
+	return stop
 }
 
 func TestFrom(t *testing.T) {
@@ -150,6 +155,70 @@ func TestEngineGone(t *testing.T) {
 	}
 }
 
+// TestEngineAgain: an engine that ends and comes back is found again, by the
+// connection there is.
+func TestEngineAgain(t *testing.T) {
+	m := &memory.Memory{}
+	m.Put("s", "k", []byte("v"))
+	path := filepath.Join(t.TempDir(), "s")
+	var stop func()
+	start := func() {
+		l, err := net.Listen("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stop = serve(t, l, m)
+	}
+	start()
+	b, err := dapr.Dial("unix://"+path, "secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = b.Close() }()
+	get := func() error {
+		_, err := b.Get(t.Context(), "s", []string{"k"})
+		return err
+	}
+	if err := get(); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	for err = get(); err == nil || !strings.Contains(err.Error(), "dial unix"); err = get() {
+		if !errors.Is(err, component.ErrUnavailable) {
+			t.Fatalf("while it is gone: %v", err)
+		}
+	}
+	start() // after an attempt to connect that failed
+	for err = get(); errors.Is(err, component.ErrUnavailable); err = get() {
+	}
+	if err != nil {
+		t.Errorf("after it came back: %v", err)
+	}
+}
+
+// TestTimeIsUp: who calls does not wait longer than it may, whatever the
+// engine does.
+func TestTimeIsUp(t *testing.T) {
+	b, err := dapr.Dial("127.0.0.1:1", "", grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = b.Close() }()
+	short, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	if _, err := b.Get(short, "s", []string{"k"}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("with a deadline: %v", err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := b.Get(ended, "s", []string{"k"}); !errors.Is(err, context.Canceled) {
+		t.Errorf("after the end: %v", err)
+	}
+}
+
 // TestSDKAlone: a handler may use go-sdk with no more than client.NewClient()
 // and the environment. That client is one for the process, so that the test
 // has a process of its own.
@@ -165,6 +234,9 @@ func TestSDKAlone(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	if strings.Contains(string(out), "API Token") {
+		t.Errorf("it prints what a record of the log should say: %s", out)
+	}
 	if v, ok := m.Peek("s", "k"); !ok || string(v) != "v" {
 		t.Errorf("stored: %q, %v", v, ok)
 	}
@@ -175,11 +247,16 @@ func TestSDKAlone(t *testing.T) {
 
 func handler(t *testing.T) {
 	t.Helper()
+	var log bytes.Buffer
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	c, err := client.NewClient()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
+	if !strings.Contains(log.String(), `level=DEBUG msg="API Token loaded from the environment variable" from=dapr/go-sdk`) {
+		t.Errorf("what it says is no record of the log: %s", &log)
+	}
 	if err := c.SaveState(t.Context(), "s", "k", []byte("v"), nil); err != nil {
 		t.Fatal(err)
 	}
@@ -246,13 +323,15 @@ func TestTrace(t *testing.T) {
 		ctx    context.Context
 		want   []string
 	}{
-		"none": {"outside a call there is no trace", base, nil},
-		"call": {"the trace of the function's call", call.With(base, &call.Call{Span: span(1)}), []string{parent1}},
-		"span": {"a span of the handler's own is nearer", trace.ContextWithSpanContext(call.With(base, &call.Call{Span: span(1)}), span(2)), []string{parent2}},
+		"none":        {"outside a call there is no trace", base, nil},
+		"call":        {"the trace of the function's call", call.With(base, &call.Call{Span: span(1)}), []string{parent1}},
+		"span":        {"a span of the handler's own is nearer", trace.ContextWithSpanContext(call.With(base, &call.Call{Span: span(1)}), span(2)), []string{parent2}},
+		"by the hand": {"metadata that the handler has set stays", metadata.AppendToOutgoingContext(call.With(base, &call.Call{Span: span(1)}), "traceparent", parent2), []string{parent2}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			if _, err := c.Get(tc.ctx, "s", []string{"k"}); err != nil {
+			ctx := metadata.AppendToOutgoingContext(tc.ctx, "own", "1")
+			if _, err := c.Get(ctx, "s", []string{"k"}); err != nil {
 				t.Fatal(err)
 			}
 			md := s.last()
@@ -261,6 +340,9 @@ func TestTrace(t *testing.T) {
 			}
 			if got := md.Get("dapr-api-token"); !slices.Equal(got, []string{"secret"}) {
 				t.Errorf("token %v", got)
+			}
+			if got := md.Get("own"); !slices.Equal(got, []string{"1"}) {
+				t.Errorf("the handler's metadata: %v", got)
 			}
 		})
 	}

@@ -3,7 +3,9 @@
 package daprtest
 
 import (
+	"context"
 	"errors"
+	"net"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -35,7 +37,9 @@ func Serve(t testing.TB, b component.Backend, opts ...grpc.ServerOption) func(to
 	})
 	return func(token string) *component.Client {
 		t.Helper()
-		c, err := dapr.Dial("127.0.0.1:1", token, dapr.Dialer(l.DialContext))
+		c, err := dapr.Dial("127.0.0.1:1", token, grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+			return l.DialContext(ctx)
+		}))
 		if err != nil {
 			t.Fatal(err)
 		}
