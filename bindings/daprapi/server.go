@@ -54,9 +54,7 @@ func NewServer(use func() (api *API, release func()), opts ...Option) *Server {
 		// Clients may ping as they may with daprd; the server itself does not:
 		// both ends are on one machine.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 8 * time.Second, PermitWithoutStream: true}),
-		// A connection holds buffers only while something is written, and its
-		// windows are fixed: to measure them costs pings.
-		grpc.SharedWriteBuffer(true),
+		// Windows are fixed: to measure them costs pings.
 		grpc.ReadBufferSize(4<<10),
 		grpc.WriteBufferSize(16<<10),
 		grpc.StaticStreamWindowSize(1<<20),
