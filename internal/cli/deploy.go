@@ -28,8 +28,9 @@ type deploy struct {
 	to              string
 	platforms       []string
 	build           imageBuild
+	images          string
 	noBuild, dryRun bool
-	noWait          bool
+	noWait, force   bool
 	timeout         time.Duration
 
 	on *cluster.Cluster
@@ -69,7 +70,18 @@ weft deploy --dry-run`,
 			if d.timeout <= 0 {
 				return badUsage(c, "--timeout is %s: must be more than 0", d.timeout)
 			}
+			if d.images != "" {
+				for _, flag := range []string{"to", "platform", "base"} {
+					if c.Flags().Changed(flag) {
+						return badUsage(c, "--%s is for building, and --images for images that are there", flag)
+					}
+				}
+				d.noBuild = true
+			}
 			if err := d.engine.mesh.exists(); err != nil {
+				return err
+			}
+			if err := a.pin(&d.engine.mesh, d.images); err != nil {
 				return err
 			}
 			return a.deploy(c.Context(), d)
@@ -84,6 +96,8 @@ weft deploy --dry-run`,
 	f.StringVar(&d.build.base, "base", image.Scratch, "`IMAGE` that the programs are added to")
 	f.BoolVar(&d.build.insecure, "insecure", false, "let registries be spoken to in plain HTTP")
 	f.BoolVar(&d.noBuild, "no-build", false, "build nothing: the functions' images are there")
+	f.StringVar(&d.images, "images", "", "`FILE` with what weft build -o json printed: build nothing, and run those images; - for stdin")
+	f.BoolVar(&d.force, "force-conflicts", false, "take over fields that others have set to something else")
 	f.BoolVar(&d.dryRun, "dry-run", false, "only have the cluster check the mesh: build and change nothing")
 	f.DurationVar(&d.timeout, "timeout", 5*time.Minute, "`TIME` to wait for the mesh to be ready")
 	f.BoolVar(&d.noWait, "no-wait", false, "do not wait for the mesh to be ready")
@@ -147,7 +161,7 @@ func (d *deploy) choose(plan *mesh.Plan) error {
 			wrong = append(wrong, fmt.Errorf("function %s has no image, so there is nowhere to push; set it to REGISTRY/NAME:TAG, or say --to", f.Name))
 		case builds:
 			_, tag := image.SplitRef("")
-			d.engine.mesh.set = append(d.engine.mesh.set, fmt.Sprintf("spec.functions.%s.image=%s", f.Name, d.build.target.Ref(f.Service, tag)))
+			d.engine.mesh.set = append(d.engine.mesh.set, fmt.Sprintf("spec.functions.%s.image=%s", f.Name, d.build.target.Ref(imageName(f), tag)))
 		default:
 			wrong = append(wrong, fmt.Errorf("function %s has no image, and nothing to make one of; set it to REGISTRY/NAME:TAG", f.Name))
 		}
@@ -190,7 +204,7 @@ func (a *app) applyAll(ctx context.Context, d *deploy, dryRun bool) (*source.Bun
 		return nil, err
 	}
 	for _, o := range objects {
-		change, err := d.on.Apply(ctx, o.Unstructured, dryRun)
+		change, err := d.on.Apply(ctx, o.Unstructured, cluster.ApplyOptions{DryRun: dryRun, Force: d.force})
 		if err != nil {
 			return nil, a.refused(bundle, o, err)
 		}
@@ -208,6 +222,10 @@ func (a *app) applyAll(ctx context.Context, d *deploy, dryRun bool) (*source.Bun
 
 // refused gives what the API server says of a mesh its places in the file.
 func (a *app) refused(bundle *source.Bundle, o clusterObject, err error) error {
+	var conflict *cluster.ConflictError
+	if errors.As(err, &conflict) {
+		return withHint(fmt.Errorf("%s: %w", o.at, err), "take these over with --force-conflicts, or have the file say the same")
+	}
 	var invalid *cluster.InvalidError
 	if !errors.As(err, &invalid) || len(invalid.Faults) == 0 || o.GetKind() != v1beta1.Kind {
 		return fmt.Errorf("%s: %w", o.at, err)

@@ -25,13 +25,19 @@ const (
 	Unchanged Change = "unchanged"
 )
 
+// ApplyOptions say how an object is applied.
+type ApplyOptions struct {
+	// DryRun has the cluster check all and keep nothing.
+	DryRun bool
+	// Force takes over fields that other managers have set to something else;
+	// without it they are a *ConflictError.
+	Force bool
+}
+
 // Apply brings an object to the cluster by server-side apply, in strict mode: a
-// field that the cluster does not know is an error. What other managers have
-// set and the object names becomes ours. With dryRun the cluster checks all
-// and keeps nothing.
-//
-// An object that the cluster does not take is an *InvalidError.
-func (c *Cluster) Apply(ctx context.Context, o *unstructured.Unstructured, dryRun bool) (Change, error) {
+// field that the cluster does not know is an error. An object that the cluster
+// does not take is an *InvalidError.
+func (c *Cluster) Apply(ctx context.Context, o *unstructured.Unstructured, how ApplyOptions) (Change, error) {
 	what := o.GetKind() + " " + o.GetName()
 	k, ok := kindOf(o)
 	if !ok {
@@ -53,9 +59,8 @@ func (c *Cluster) Apply(ctx context.Context, o *unstructured.Unstructured, dryRu
 	case err != nil:
 		return "", fmt.Errorf("%s: %w", what, c.explain(k, err))
 	}
-	force := true
-	opts := metav1.PatchOptions{FieldManager: FieldManager, Force: &force, FieldValidation: metav1.FieldValidationStrict}
-	if dryRun {
+	opts := metav1.PatchOptions{FieldManager: FieldManager, Force: &how.Force, FieldValidation: metav1.FieldValidationStrict}
+	if how.DryRun {
 		opts.DryRun = []string{metav1.DryRunAll}
 	}
 	after, err := in.resource(k).Patch(ctx, o.GetName(), types.ApplyPatchType, data, opts)

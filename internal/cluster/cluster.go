@@ -4,12 +4,10 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"time"
 
@@ -76,7 +74,7 @@ func unreadable(rules *clientcmd.ClientConfigLoadingRules, err error) error {
 
 // connect returns a client of a cluster in a namespace.
 func connect(config *rest.Config, namespace string) (*Cluster, error) {
-	config.QPS, config.Burst = 50, 100
+	config.QPS = -1 // no limit here: commands ask little, and the API server has limits of its own
 	config.WarningHandler = rest.NoWarnings{}
 	config.UserAgent = "weft"
 	c := &Cluster{config: config, namespace: namespace}
@@ -99,80 +97,6 @@ func (c *Cluster) In(namespace string) *Cluster {
 	other := *c
 	other.namespace = cmp.Or(namespace, c.namespace)
 	return &other
-}
-
-// An explained error has words for someone at a prompt before those of the API
-// server, and says what to do.
-type explained struct {
-	err        error
-	text, hint string
-}
-
-func (e *explained) Error() string { return e.text + ": " + e.err.Error() }
-func (e *explained) Unwrap() error { return e.err }
-func (e *explained) Hint() string  { return e.hint }
-
-// The ways to what a cluster may lack.
-const (
-	installWeft = "install Weft on the cluster: kubectl apply --server-side -k manifests/overlays/nats"
-	installDapr = "install Dapr on the cluster: https://docs.dapr.io/operations/hosting/kubernetes"
-)
-
-// explain says what an error of the API server means.
-func (c *Cluster) explain(k kind, err error) error {
-	var unreachable *url.Error
-	var status apierrors.APIStatus
-	switch {
-	case err == nil, errors.Is(err, context.Canceled):
-		return err
-	case unknownKind(err):
-		if k.GroupResource() == meshes.GroupResource() {
-			return &explained{err, "the cluster does not know FunctionMeshes", installWeft}
-		}
-		return &explained{err, "the cluster does not know the kind " + k.name + " of " + k.Group, installDapr}
-	case errors.As(err, &status) && apierrors.IsNotFound(err) && status.Status().Details != nil && status.Status().Details.Kind == "namespaces":
-		return &explained{err, "there is no such namespace", "make it, or name another with -n: kubectl create namespace " + status.Status().Details.Name}
-	case apierrors.IsForbidden(err):
-		return &explained{err, "the kubeconfig's user may not do that", "ask who runs the cluster for the right, or name another context with --context"}
-	case apierrors.IsUnauthorized(err):
-		return &explained{err, "the cluster does not accept the kubeconfig's credentials", "renew them, or name another context with --context"}
-	case apierrors.IsInvalid(err):
-		return invalid(err)
-	case errors.As(err, &unreachable), errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
-		return &explained{err, "the cluster at " + c.config.Host + " does not answer", "is it running, and is the context the right one? kubectl config get-contexts"}
-	}
-	return err
-}
-
-// unknownKind says whether the API server has no such resource at all: then the
-// answer is not one of its own objects.
-func unknownKind(err error) bool {
-	return apierrors.IsNotFound(err) && apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
-}
-
-// InvalidError is an object that the API server does not take.
-type InvalidError struct {
-	// Faults by field, as in spec.functions[0].image.
-	Faults []Fault
-	err    error
-}
-
-// Fault is what is wrong with one field.
-type Fault struct{ Field, Message string }
-
-func (e *InvalidError) Error() string { return e.err.Error() }
-func (e *InvalidError) Unwrap() error { return e.err }
-
-func invalid(err error) error {
-	var status apierrors.APIStatus
-	if !errors.As(err, &status) || status.Status().Details == nil {
-		return err
-	}
-	e := &InvalidError{err: err}
-	for _, cause := range status.Status().Details.Causes {
-		e.Faults = append(e.Faults, Fault{Field: cause.Field, Message: cause.Message})
-	}
-	return e
 }
 
 // Mesh reads a mesh; the error names it.

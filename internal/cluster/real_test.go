@@ -12,6 +12,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/yaml"
@@ -103,7 +104,7 @@ func TestRealCluster(t *testing.T) {
 	ctx := t.Context()
 	apply := func(text string, dryRun bool) Change {
 		t.Helper()
-		change, err := c.Apply(ctx, object(t, text), dryRun)
+		change, err := c.Apply(ctx, object(t, text), ApplyOptions{DryRun: dryRun})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -159,7 +160,7 @@ func TestRealCluster(t *testing.T) {
 			"kind":      {reason: "not ours to apply", text: "{apiVersion: apps/v1, kind: Deployment, metadata: {name: x}}", want: "weft deploy does not apply objects of apps/v1"},
 		} {
 			t.Run(name, func(t *testing.T) {
-				_, err := c.Apply(ctx, object(t, tc.text), true)
+				_, err := c.Apply(ctx, object(t, tc.text), ApplyOptions{DryRun: true})
 				if err == nil || !strings.Contains(err.Error(), tc.want) {
 					t.Fatalf("%s: %v", tc.reason, err)
 				}
@@ -170,12 +171,65 @@ func TestRealCluster(t *testing.T) {
 			})
 		}
 	})
+	t.Run("what others have set", func(t *testing.T) {
+		theirs := object(t, strings.Replace(shop, "take:v1", "take:theirs", 1))
+		data, err := json.Marshal(theirs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		force := true
+		if _, err := c.resource(meshes).Patch(ctx, "shop", types.ApplyPatchType, data, metav1.PatchOptions{FieldManager: "theirs", Force: &force}); err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.Apply(ctx, object(t, shop), ApplyOptions{})
+		var conflict *ConflictError
+		if !errors.As(err, &conflict) || !strings.HasPrefix(err.Error(), "FunctionMesh shop: theirs set .spec.functions") {
+			t.Fatalf("theirs is taken: %v", err)
+		}
+		if change, err := c.Apply(ctx, object(t, shop), ApplyOptions{Force: true}); err != nil || change != Changed {
+			t.Errorf("taking over: %s, %v", change, err)
+		}
+	})
+	t.Run("what policies refuse", func(t *testing.T) {
+		policies := c.client.Resource(schema.GroupVersionResource{Group: "admissionregistration.k8s.io", Version: "v1", Resource: "validatingadmissionpolicies"})
+		bindings := c.client.Resource(schema.GroupVersionResource{Group: "admissionregistration.k8s.io", Version: "v1", Resource: "validatingadmissionpolicybindings"})
+		const policy = `
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: signed}
+spec:
+  matchConstraints: {resourceRules: [{apiGroups: [functions.openfunction.io], apiVersions: ["*"], operations: [CREATE, UPDATE], resources: [functionmeshes]}]}
+  validations: [{expression: "object.metadata.name != 'unsigned'", message: images must be signed}]`
+		const binding = `
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: signed}
+spec: {policyName: signed, validationActions: [Deny]}`
+		if _, err := policies.Create(ctx, object(t, policy), metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := bindings.Create(ctx, object(t, binding), metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := poll(ctx, func() (bool, error) { // the API server takes policies up after a moment
+			_, err := c.Apply(ctx, object(t, strings.Replace(shop, "name: shop", "name: unsigned", 1)), ApplyOptions{DryRun: true})
+			if err != nil && !strings.Contains(err.Error(), "a policy of the cluster refuses it: ") {
+				return false, err
+			}
+			return err != nil && strings.Contains(err.Error(), "images must be signed"), nil
+		}); err != nil {
+			t.Error(err)
+		}
+	})
 	t.Run("rights", func(t *testing.T) {
 		_, err := little.Mesh(ctx, "shop")
 		if err == nil || !strings.Contains(err.Error(), "the kubeconfig's user may not do that") {
 			t.Errorf("reading: %v", err)
 		}
-		if _, err := little.Apply(ctx, object(t, shop), true); err == nil || !strings.Contains(err.Error(), "FunctionMesh shop: the kubeconfig's user may not do that") {
+		if err := little.Delete(ctx, "shop"); err == nil {
+			t.Error("deleted without the right to")
+		}
+		if _, err := little.Apply(ctx, object(t, shop), ApplyOptions{DryRun: true}); err == nil || !strings.Contains(err.Error(), "FunctionMesh shop: the kubeconfig's user may not do that") {
 			t.Errorf("applying: %v", err)
 		}
 	})
@@ -231,9 +285,50 @@ func TestRealCluster(t *testing.T) {
 		if _, err := c.Front(ctx, "bar", 9091); err == nil || !strings.Contains(err.Error(), "no front of bar is ready") {
 			t.Errorf("its front: %v", err)
 		}
-		if err := c.Delete(ctx, "bar"); err == nil || !strings.Contains(err.Error(), "context") {
-			// Without a garbage collector the finalizer of the foreground stays.
-			t.Logf("delete: %v", err)
+		const rest = "{apiVersion: v1, kind: ConfigMap, metadata: {name: bar-mesh, labels: {weft.dev/mesh: bar}}, data: {a: b}}"
+		apply(rest, false)
+		configMaps, _ := kindOf(object(t, rest))
+		end := func() error {
+			ctx, cancel := context.WithTimeout(ctx, pollEvery)
+			defer cancel()
+			return c.Delete(ctx, "bar")
+		}
+		var left *LeftError
+		if err := end(); !errors.As(err, &left) || left.Left[0] != "the FunctionMesh itself" {
+			t.Errorf("nobody collects what it owns: %v", err)
+		}
+		// There is no garbage collector here: the test does its work.
+		free := []byte(`{"metadata":{"finalizers":null}}`)
+		if _, err := c.resource(meshes).Patch(ctx, "bar", types.MergePatchType, free, metav1.PatchOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		var gone *MissingError
+		if err := end(); !errors.As(err, &gone) {
+			t.Errorf("a mesh that is gone: %v", err)
+		}
+		apply(strings.Replace(shop, "name: shop", "name: bar", 1), false)
+		done := make(chan error)
+		go func() { done <- c.Delete(ctx, "bar") }()
+		if err := poll(ctx, func() (bool, error) {
+			_, err := c.resource(meshes).Patch(ctx, "bar", types.MergePatchType, free, metav1.PatchOptions{})
+			_, there := c.Mesh(ctx, "bar")
+			return errors.As(there, &gone), err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if names, err := c.withLabel(ctx, configMaps, "bar"); err != nil || len(names) != 1 {
+			t.Errorf("what is left of it: %v, %v", names, err)
+		}
+		select {
+		case err := <-done:
+			t.Errorf("deleted, with a ConfigMap left: %v", err)
+		default:
+		}
+		if err := c.resource(configMaps).Delete(ctx, "bar-mesh", metav1.DeleteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-done; err != nil {
+			t.Errorf("nothing is left of it: %v", err)
 		}
 	})
 }

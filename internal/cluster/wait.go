@@ -3,11 +3,9 @@ package cluster
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -118,34 +116,4 @@ func poll(ctx context.Context, done func() (bool, error)) error {
 		case <-tick.C:
 		}
 	}
-}
-
-// Delete removes a mesh, and waits until nothing of it is left.
-func (c *Cluster) Delete(ctx context.Context, name string) error {
-	fm, err := c.Mesh(ctx, name)
-	if err != nil {
-		return err
-	}
-	foreground := metav1.DeletePropagationForeground
-	err = c.resource(meshes).Delete(ctx, name, metav1.DeleteOptions{
-		PropagationPolicy: &foreground, Preconditions: &metav1.Preconditions{UID: &fm.UID},
-	})
-	if err != nil && !apierrors.IsNotFound(err) {
-		return c.explain(meshes, err)
-	}
-	err = poll(ctx, func() (bool, error) {
-		left, err := c.Mesh(ctx, name)
-		var gone *MissingError
-		switch {
-		case errors.As(err, &gone):
-			return true, nil
-		case err != nil:
-			return false, err
-		}
-		return left.UID != fm.UID, nil
-	})
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%s is being deleted, and something of it is still there; kubectl get all -n %s -l weft.dev/mesh=%s shows what", name, c.namespace, name)
-	}
-	return err
 }
