@@ -60,7 +60,7 @@ func (a *applier) apply(ctx context.Context, want *unstructured.Unstructured, co
 	live.SetGroupVersionKind(want.GroupVersionKind())
 	err = a.Get(ctx, client.ObjectKeyFromObject(want), live)
 	if apierrors.IsNotFound(err) {
-		now, err = a.create(ctx, want, complete)
+		now, err = a.create(ctx, want, nil, complete)
 		if !apierrors.IsConflict(err) {
 			return now, err == nil, failedTo("make", want, err)
 		}
@@ -92,9 +92,9 @@ func (a *applier) apply(ctx context.Context, want *unstructured.Unstructured, co
 }
 
 // create makes an object that is not there; there is one if the error is a
-// conflict.
-func (a *applier) create(ctx context.Context, want *unstructured.Unstructured, complete func(*unstructured.Unstructured)) (*unstructured.Unstructured, error) {
-	now, err := finished(want, nil, complete)
+// conflict. was is the one that it comes in the place of, or nil.
+func (a *applier) create(ctx context.Context, want, was *unstructured.Unstructured, complete func(*unstructured.Unstructured)) (*unstructured.Unstructured, error) {
+	now, err := finished(want, was, complete)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func (a *applier) replace(ctx context.Context, want, live *unstructured.Unstruct
 		return nil, false, err
 	}
 	a.replaced(want.GetKind(), want.GetName(), why.Error())
-	now, err := a.create(ctx, want, complete)
+	now, err := a.create(ctx, want, live, complete)
 	return now, err == nil, failedTo("make", want, err)
 }
 

@@ -94,6 +94,7 @@ func New(cfg *rest.Config, o Options) (manager.Manager, error) {
 		Scheme:                        scheme.New(),
 		Logger:                        log,
 		Cache:                         cache.Options{ByObject: byObject, DefaultTransform: slim, ReaderFailOnMissingInformer: true},
+		NewCache:                      newCache,
 		Client:                        client.Options{Cache: &client.CacheOptions{Unstructured: true}},
 		Metrics:                       metricsserver.Options{BindAddress: "0"}, // ours has more to tell
 		HealthProbeBindAddress:        o.Health,
@@ -145,6 +146,13 @@ func New(cfg *rest.Config, o Options) (manager.Manager, error) {
 		mgr.AddReadyzCheck("ping", healthz.Ping),
 	)
 	return mgr, err
+}
+
+// newCache makes a cache that may be told of kinds that the cluster does not
+// have yet.
+func newCache(cfg *rest.Config, o cache.Options) (cache.Cache, error) {
+	o.Mapper = scopes{o.Mapper}
+	return cache.New(cfg, o)
 }
 
 // labelledBy is the mesh whose label an object has.

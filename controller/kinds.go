@@ -143,6 +143,24 @@ func (in *installed) known(ctx context.Context, c client.Reader) (have []kind, s
 	return have, soon, nil
 }
 
+// scopes is a mapper that knows of our kinds that they are namespaced even while
+// the API server does not serve them: a cache asks that of all kinds at its
+// start, and nothing else until one is watched.
+type scopes struct{ meta.RESTMapper }
+
+// RESTMapping implements meta.RESTMapper.
+func (s scopes) RESTMapping(gk schema.GroupKind, versions ...string) (*meta.RESTMapping, error) {
+	mapping, err := s.RESTMapper.RESTMapping(gk, versions...)
+	if meta.IsNoMatchError(err) {
+		for _, k := range kinds {
+			if k.GroupKind() == gk {
+				return &meta.RESTMapping{GroupVersionKind: k.GroupVersionKind, Scope: meta.RESTScopeNamespace}, nil
+			}
+		}
+	}
+	return mapping, err
+}
+
 // has says whether a kind is among those that the cluster has.
 func has(have []kind, want kind) bool {
 	return slices.ContainsFunc(have, func(k kind) bool { return k.GroupVersionKind == want.GroupVersionKind })

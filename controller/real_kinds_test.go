@@ -45,7 +45,11 @@ func TestRealKinds(t *testing.T) {
 		}
 	}
 	a.remove(all...)
-	t.Cleanup(func() { connect(t) }) // they are for other tests too
+	t.Cleanup(func() { // they are for other tests too
+		for _, project := range projects {
+			a.install(filepath.Join(kubeDir(), "crds", project))
+		}
+	})
 	a.run()
 	a.create(shop)
 	ways := map[string]struct{ condition, url string }{

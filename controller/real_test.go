@@ -315,7 +315,7 @@ func (a *api) says(mesh, condition, begin string) string {
 	a.eventually(mesh+" says "+condition+": "+begin, func() (bool, string) {
 		fm := a.mesh(mesh)
 		text = conditionOf(fm, condition)
-		return fm.Status.ObservedGeneration == fm.Generation && strings.HasPrefix(text, begin) && (begin != "" || text == ""), text
+		return fm.Status.ObservedGeneration == fm.Generation && strings.HasPrefix(text, begin) && (begin != "" || text == ""), fmt.Sprint(fm.Status.Conditions)
 	})
 	return text
 }
