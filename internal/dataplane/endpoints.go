@@ -200,10 +200,15 @@ func (s *service) asleep(limit time.Duration, err error) error {
 	return &delivery.UnavailableError{Function: s.f.Name, Reason: reason, RetryAfter: wakeRest}
 }
 
-// answers says why the function's server does not answer, nil if it does. A 404
-// is an answer: not every server has the health path.
+// answers says why the function does not take calls, nil if it does. The path is
+// that of its container's readiness probe, so no replica that is ready answers
+// it with an error: a 404 is of an ingress that has not heard of the Service yet.
 func (s *service) answers(ctx context.Context) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+contract.PathReadiness, nil)
+	path := contract.PathReadiness
+	if p := s.f.Spec.ReadinessProbe; p != nil {
+		path = p.HTTPGet.Path
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+path, nil)
 	if err != nil {
 		return err
 	}
@@ -213,7 +218,7 @@ func (s *service) answers(ctx context.Context) error {
 	}
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 4<<10)) // so that the connection can be kept
 	_ = resp.Body.Close()
-	if resp.StatusCode >= http.StatusInternalServerError {
+	if resp.StatusCode >= http.StatusBadRequest {
 		return fmt.Errorf("its health path answers %d", resp.StatusCode)
 	}
 	return nil
