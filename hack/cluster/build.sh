@@ -85,7 +85,7 @@ one() { # SET
 		version="-X $p/pkg/buildinfo.version=${version#v}"
 		build dapr ../daprd "$version" '' \
 			dapr-operator=$p/cmd/operator dapr-sentry=$p/cmd/sentry dapr-injector=$p/cmd/injector
-		build daprd ../daprd "$version" 'stablecomponents jetstream' daprd=.
+		build daprd ../daprd "$version" 'stablecomponents jetstream smtp' daprd=.
 		;;
 	helm) build helm modules/helm '' '' helm=helm.sh/helm/v3/cmd/helm ;;
 	nats) build nats "$root" '' '' nats-server=github.com/nats-io/nats-server/v2 ;;
