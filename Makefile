@@ -73,6 +73,10 @@ cluster-up: ## A Kubernetes with Knative, KEDA and Dapr on this machine (root, L
 cluster-down: ## Stop it; PURGE=1 removes its data too
 	@hack/cluster/down.sh $(if $(PURGE),--purge)
 
+.PHONY: e2e
+e2e: ## Prove meshes on the cluster; E2E_RUN=regexp for some steps, E2E_OUT=file for the figures
+	@hack/e2e.sh $(if $(E2E_RUN),-run '$(E2E_RUN)')
+
 ##@ Change
 
 .PHONY: check
