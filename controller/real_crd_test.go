@@ -202,3 +202,24 @@ func TestRealSamples(t *testing.T) {
 		t.Errorf("there are %d meshes and %d objects", meshes, objects)
 	}
 }
+
+// What a mesh leaves out and has one meaning alone is there when it is read.
+func TestRealDefaults(t *testing.T) {
+	a := connect(t)
+	a.create(withFunction("state: [s]") + "\n")
+	u := a.get(of("functions.openfunction.io", "v1beta1", v1beta1.Kind), "m")
+	a.change("m", func(fm *v1beta1.FunctionMesh) { fm.Spec.Components = []v1beta1.Component{{Name: "s", Type: "state.redis"}} })
+	fm := a.mesh("m")
+	functions, _, _ := unstructured.NestedSlice(u.Object, "spec", "functions")
+	if got := functions[0].(map[string]any)["scaler"]; got != "knative" {
+		t.Errorf("the scaler is %v", got)
+	}
+	if got := fm.Spec.Components[0].Version; got != v1beta1.DefaultComponentVersion {
+		t.Errorf("the component's version is %q", got)
+	}
+	// The status is no part of what is applied.
+	a.merge(fm, `{"status": {"functionsReady": "9/9"}}`)
+	if got := a.mesh("m").Status.FunctionsReady; got != "" {
+		t.Errorf("who changes a mesh changed its status: %s", got)
+	}
+}

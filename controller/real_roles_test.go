@@ -9,7 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	"github.com/weftmesh/weft/api/v1beta1"
@@ -118,6 +121,10 @@ var uncounted = map[string]string{
 // nothing else: everything that it may do it does in this one.
 func TestRealRoles(t *testing.T) {
 	a := connect(t)
+	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "weft-system", Name: "weft-controller"}}
+	if err := client.IgnoreNotFound(a.Delete(t.Context(), lease)); err != nil {
+		t.Fatal(err)
+	}
 	from := a.audited()
 	a.run(func(o *Options) { o.LeaderElection = true })
 	for _, file := range []string{"resources/mail.yaml", "mesh.yaml"} {
