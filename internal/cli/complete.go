@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -9,8 +10,12 @@ import (
 	"github.com/weftmesh/weft/internal/adminapi"
 )
 
-// completeWithin bounds what a shell waits for names.
-const completeWithin = 500 * time.Millisecond
+// What a shell waits for names at most: those of an engine on this machine, and
+// those of a cluster, which may be far away.
+const (
+	completeWithin    = 500 * time.Millisecond
+	completeOnCluster = 2 * time.Second
+)
 
 // completeFunctions completes up to most arguments with the functions of the
 // running mesh.
@@ -32,6 +37,18 @@ func (f *engineFlags) completeFunctionFlag(c *cobra.Command, flag string) {
 
 func (f *engineFlags) functions(c *cobra.Command) []string {
 	var names []string
+	if f.remote.use {
+		ctx, cancel := context.WithTimeout(cmp.Or(c.Context(), context.Background()), completeOnCluster)
+		defer cancel()
+		if on, name, err := f.meshOnCluster(); err == nil {
+			if fm, err := on.Mesh(ctx, name); err == nil {
+				for _, fn := range fm.Spec.Functions {
+					names = append(names, fn.Name)
+				}
+			}
+		}
+		return names
+	}
 	f.quickly(c, func(ctx context.Context, client *adminapi.Client) {
 		if s, err := client.Status(ctx); err == nil {
 			for _, fn := range s.Functions {
@@ -55,19 +72,20 @@ func (f *engineFlags) completeLetters(c *cobra.Command, _ []string, _ string) ([
 	return ids, cobra.ShellCompDirectiveNoFileComp
 }
 
-// quickly asks the running engine, if there is one, within completeWithin: a
-// shell shows nothing rather than an error.
+// quickly asks the running engine, or the front on a cluster, if there is one,
+// within a short time: a shell shows nothing rather than an error.
 func (f *engineFlags) quickly(c *cobra.Command, ask func(context.Context, *adminapi.Client)) {
-	ctx := c.Context()
-	if ctx == nil {
-		ctx = context.Background()
+	within := completeWithin
+	if f.remote.use {
+		within = completeOnCluster
 	}
-	ctx, cancel := context.WithTimeout(ctx, completeWithin)
+	ctx, cancel := context.WithTimeout(cmp.Or(c.Context(), context.Background()), within)
 	defer cancel()
-	if fromEnv(c) != nil || f.remote.use {
+	if fromEnv(c) != nil {
 		return
 	}
-	if client, err := adminapi.Open(f.dir()); err == nil {
+	_ = f.call(ctx, func(client *adminapi.Client) error {
 		ask(ctx, client)
-	}
+		return nil
+	})
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,6 @@ import (
 	"github.com/weftmesh/weft/internal/cluster"
 	"github.com/weftmesh/weft/internal/local"
 	"github.com/weftmesh/weft/internal/local/replica"
-	"github.com/weftmesh/weft/internal/telemetry"
 	"github.com/weftmesh/weft/mesh"
 	"github.com/weftmesh/weft/mesh/source"
 )
@@ -38,6 +38,7 @@ type deploy struct {
 
 func (a *app) deployCmd() *cobra.Command {
 	d := &deploy{}
+	d.engine.remote.use = true
 	c := &cobra.Command{
 		Use:   "deploy",
 		Short: "Put a mesh on a Kubernetes cluster.",
@@ -138,7 +139,7 @@ func (a *app) deploy(ctx context.Context, d *deploy) error {
 		return err
 	}
 	if d.noWait {
-		fmt.Fprintf(a.Out, "applied %s; see how it comes along: weft get --cluster%s\n", bundle.Mesh.Name, d.engine.remote.flags())
+		fmt.Fprintf(a.Out, "applied %s; see how it comes along: weft get%s\n", bundle.Mesh.Name, d.engine.again())
 		return nil
 	}
 	return a.await(ctx, d, bundle)
@@ -254,18 +255,14 @@ func (a *app) cannotRun(bundle *source.Bundle) error {
 // where its front is.
 func (a *app) await(ctx context.Context, d *deploy, bundle *source.Bundle) error {
 	name := bundle.Mesh.Name
-	console := telemetry.NewConsole(a.Err, colour(a.Err))
-	names := make([]string, len(bundle.Plan.Functions))
-	for i, f := range bundle.Plan.Functions {
-		names[i] = f.Name
+	var names []string
+	for _, f := range bundle.Plan.Functions {
+		names = append(names, f.Name)
 	}
-	console.Names(names)
+	shown := newProgress(a.Err, names...)
 	waiting, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
-	_, err := d.on.Wait(waiting, name, func(function, text string) {
-		console.Put(telemetry.Line{Time: time.Now(), Function: function, Text: []byte(multiLine(text))})
-	})
-	console.Close()
+	_, err := d.on.Wait(waiting, name, func(function, text string) { shown.set(cmp.Or(function, name), text) })
 	var missing *cluster.NotReadyError
 	switch {
 	case ctx.Err() != nil:
@@ -278,7 +275,7 @@ func (a *app) await(ctx context.Context, d *deploy, bundle *source.Bundle) error
 		if errors.Is(waiting.Err(), context.DeadlineExceeded) {
 			text = fmt.Errorf("after %s, %w", d.timeout, err)
 		}
-		return withHint(text, "it goes on by itself: weft get --cluster; weft logs --cluster says more")
+		return withHint(text, "it goes on by itself: weft get%s; weft logs%[1]s says more", d.engine.again())
 	case err != nil:
 		return err
 	}
@@ -300,26 +297,13 @@ func (a *app) deployed(d *deploy, bundle *source.Bundle) {
 	fmt.Fprintf(&b, "  front  http://%s.%s.svc.cluster.local\n", front, namespace)
 	for _, hint := range local.Hints(bundle.Plan, base) {
 		if call, ok := strings.CutPrefix(hint, "weft invoke "); ok {
-			fmt.Fprintf(&b, "  try    weft invoke --cluster%s %s\n", d.engine.remote.flags(), call)
+			fmt.Fprintf(&b, "  try    weft invoke%s %s\n", d.engine.again(), call)
 			continue
 		}
 		fmt.Fprintf(&b, "  try    %s port-forward service/%s 8080:80\n         %s\n", d.engine.remote.kubectl(namespace), front, hint)
 	}
 	b.WriteByte('\n')
 	_, _ = io.WriteString(a.Out, b.String()) // whoever reads it has gone
-}
-
-// flags that say which cluster, as they were given.
-func (o *onCluster) flags() string {
-	var b strings.Builder
-	for _, f := range []struct{ name, value string }{
-		{"--kubeconfig", o.options.Kubeconfig}, {"--context", o.options.Context}, {"-n", o.options.Namespace},
-	} {
-		if f.value != "" {
-			b.WriteString(" " + f.name + " " + quoted(f.value))
-		}
-	}
-	return b.String()
 }
 
 // pinned is the override that has a function run an image by its digest.

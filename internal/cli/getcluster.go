@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/weftmesh/weft/api/v1beta1"
 	"github.com/weftmesh/weft/internal/adminapi"
+	"github.com/weftmesh/weft/internal/cluster"
 	"github.com/weftmesh/weft/mesh"
 )
 
@@ -23,17 +25,35 @@ type clusterMesh struct {
 	Ready     bool      `json:"ready"`
 	Created   time.Time `json:"created"`
 	// Reason why it is not ready.
-	Reason     string                   `json:"reason,omitempty"`
-	Links      int                      `json:"links"`
-	Functions  []v1beta1.FunctionStatus `json:"functions"`
-	Conditions []metav1.Condition       `json:"conditions"`
+	Reason     string             `json:"reason,omitempty"`
+	Links      int                `json:"links"`
+	Functions  []clusterFunction  `json:"functions"`
+	Conditions []metav1.Condition `json:"conditions"`
+}
+
+// clusterFunction is what the controller says of a function, and what a front
+// says of its queue.
+type clusterFunction struct {
+	v1beta1.FunctionStatus
+	// Queue is nil if no front could be asked.
+	Queue *clusterQueue `json:"queue,omitempty"`
+}
+
+// clusterQueue counts a function's events.
+type clusterQueue struct {
+	Queued      int `json:"queued"`
+	InFlight    int `json:"inFlight"`
+	DeadLetters int `json:"deadLetters"`
 }
 
 func clusterMeshOf(fm *v1beta1.FunctionMesh) clusterMesh {
 	m := clusterMesh{
 		Mesh: fm.Name, Namespace: fm.Namespace, Created: fm.CreationTimestamp.Time, Links: len(fm.Spec.Connections),
-		Functions:  append([]v1beta1.FunctionStatus{}, fm.Status.Functions...),
+		Functions:  []clusterFunction{},
 		Conditions: append([]metav1.Condition{}, fm.Status.Conditions...),
+	}
+	for _, f := range fm.Status.Functions {
+		m.Functions = append(m.Functions, clusterFunction{FunctionStatus: f})
 	}
 	ready := meta.FindStatusCondition(fm.Status.Conditions, "Ready")
 	switch {
@@ -81,10 +101,13 @@ func (a *app) getFromCluster(ctx context.Context, engine engineFlags, out output
 		return err
 	}
 	m := clusterMeshOf(fm)
+	if err := m.askFront(ctx, on); err != nil && ctx.Err() == nil {
+		fmt.Fprintf(a.Err, "weft: how full queues are is not known: %s\n", oneLine(err.Error()))
+	}
 	if len(args) == 0 {
 		return out.print(a.Out, m, func(w io.Writer) error { return printClusterMesh(w, m) })
 	}
-	f, err := findClusterFunction(fm, args[0])
+	f, err := findClusterFunction(fm, m.Functions, args[0])
 	if err != nil {
 		return err
 	}
@@ -119,17 +142,46 @@ func (a *app) listMeshes(ctx context.Context, engine engineFlags, out outputFlag
 
 // findClusterFunction returns what is said of the function of that name, as
 // written or in kebab-case.
-func findClusterFunction(fm *v1beta1.FunctionMesh, name string) (v1beta1.FunctionStatus, error) {
+func findClusterFunction(fm *v1beta1.FunctionMesh, functions []clusterFunction, name string) (clusterFunction, error) {
 	written, err := functionOf(fm, name)
 	if err != nil {
-		return v1beta1.FunctionStatus{}, err
+		return clusterFunction{}, err
 	}
-	for _, f := range fm.Status.Functions {
+	for _, f := range functions {
 		if f.Name == written {
 			return f, nil
 		}
 	}
-	return v1beta1.FunctionStatus{Name: written, Message: "the controller has not looked at it"}, nil
+	return clusterFunction{FunctionStatus: v1beta1.FunctionStatus{Name: written, Message: "the controller has not looked at it"}}, nil
+}
+
+// frontWithin bounds what is waited for a front that has more to say about a
+// mesh; what the controller says is there without it.
+const frontWithin = 5 * time.Second
+
+// askFront adds what a front of the mesh says of the queues.
+func (m *clusterMesh) askFront(ctx context.Context, on *cluster.Cluster) error {
+	if len(m.Functions) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, frontWithin)
+	defer cancel()
+	var st adminapi.Status
+	err := withFront(ctx, on, m.Mesh, func(client *adminapi.Client) (err error) {
+		st, err = client.Status(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for i := range m.Functions {
+		for _, f := range st.Functions {
+			if f.Name == m.Functions[i].Name {
+				m.Functions[i].Queue = &clusterQueue{f.Queued, f.InFlight, f.DeadLetters}
+			}
+		}
+	}
+	return nil
 }
 
 // functionOf returns the name of a function as the mesh writes it.
@@ -150,9 +202,13 @@ func functionOf(fm *v1beta1.FunctionMesh, name string) (string, error) {
 
 func printClusterMesh(w io.Writer, m clusterMesh) error {
 	fmt.Fprintf(w, "mesh %s (namespace %s): %s, %s functions ready, %s\n\n", m.Mesh, m.Namespace, m.state(), m.functionsReady(), plural(m.Links, "link"))
-	t := newColumns(w, "FUNCTION", "READY", "REPLICAS", "REVISION", "URL")
+	t := newColumns(w, "FUNCTION", "READY", "REPLICAS", "QUEUED", "DEAD", "REVISION", "URL")
 	for _, f := range m.Functions {
-		t.row(f.Name, yesNo(f.Ready), f.Replicas, f.Revision, f.URL)
+		queued, dead := "-", "-"
+		if f.Queue != nil {
+			queued, dead = strconv.Itoa(f.Queue.Queued), strconv.Itoa(f.Queue.DeadLetters)
+		}
+		t.row(f.Name, yesNo(f.Ready), f.Replicas, queued, dead, f.Revision, f.URL)
 	}
 	if err := t.flush(); err != nil {
 		return err
@@ -176,7 +232,7 @@ func printClusterMesh(w io.Writer, m clusterMesh) error {
 	return t.flush()
 }
 
-func printClusterFunction(w io.Writer, f v1beta1.FunctionStatus) error {
+func printClusterFunction(w io.Writer, f clusterFunction) error {
 	t := newColumns(w, "FUNCTION", f.Name)
 	t.row("ready", yesNo(f.Ready))
 	if why := whyNot(f); why != "" {
@@ -185,11 +241,16 @@ func printClusterFunction(w io.Writer, f v1beta1.FunctionStatus) error {
 	t.row("url", f.URL)
 	t.row("replicas", f.Replicas)
 	t.row("revision", f.Revision)
+	if q := f.Queue; q != nil {
+		t.row("queue", plural(q.Queued, "event"))
+		t.row("in flight", q.InFlight)
+		t.row("dead letters", q.DeadLetters)
+	}
 	return t.flush()
 }
 
 // whyNot says why a function is not ready; "" if it is.
-func whyNot(f v1beta1.FunctionStatus) string {
+func whyNot(f clusterFunction) string {
 	switch {
 	case f.Ready:
 		return ""
@@ -204,54 +265,4 @@ func yesNo(b bool) string {
 		return "yes"
 	}
 	return "no"
-}
-
-// deleteFromCluster removes a mesh from a cluster.
-func (a *app) deleteFromCluster(ctx context.Context, engine engineFlags, force bool) error {
-	on, name, err := engine.meshOnCluster()
-	if err != nil {
-		return a.faults(err)
-	}
-	if _, err := on.Mesh(ctx, name); err != nil {
-		return err
-	}
-	if !force {
-		if err := nothingLeft(ctx, engine, name); err != nil {
-			return err
-		}
-	}
-	ctx, cancel := context.WithTimeout(ctx, deleteTimeout)
-	defer cancel()
-	if err := on.Delete(ctx, name); err != nil {
-		return err
-	}
-	fmt.Fprintf(a.Out, "deleted %s from the namespace %s\n", name, on.Namespace())
-	fmt.Fprintf(a.Out, "still there: its queues at their broker, the streams WEFT_%s_%s_*\n", on.Namespace(), name)
-	return nil
-}
-
-// deleteTimeout bounds how long a cluster may take to end what a mesh runs.
-const deleteTimeout = 3 * time.Minute
-
-// nothingLeft refuses to delete a mesh whose queues hold events: nobody would
-// take them.
-func nothingLeft(ctx context.Context, engine engineFlags, name string) error {
-	var st adminapi.Status
-	err := engine.callFront(ctx, func(client *adminapi.Client) (err error) {
-		st, err = client.Status(ctx)
-		return err
-	})
-	if err != nil {
-		return withHint(fmt.Errorf("whether events are left in the queues of %s cannot be told: %w", name, err), "delete it all the same: weft delete --cluster --force")
-	}
-	events, letters := 0, 0
-	for _, f := range st.Functions {
-		events += f.Queued + f.InFlight
-		letters += f.DeadLetters
-	}
-	if events+letters == 0 {
-		return nil
-	}
-	return withHint(fmt.Errorf("%s and %s are left in the queues of %s", plural(events, "event"), plural(letters, "dead letter"), name),
-		"let them be worked off, or delete it all the same: weft delete --cluster --force")
 }

@@ -43,7 +43,7 @@ weft invoke validateInventory -d @order.json --cluster -n shop`,
 				if err != nil {
 					return err
 				}
-				return a.printInvoked(args[0], resp)
+				return a.printInvoked(&engine, args[0], resp)
 			})
 		},
 		ValidArgsFunction: engine.completeFunctions(1),
@@ -56,7 +56,7 @@ weft invoke validateInventory -d @order.json --cluster -n shop`,
 	return c
 }
 
-func (a *app) printInvoked(function string, r adminapi.InvokeResponse) error {
+func (a *app) printInvoked(engine *engineFlags, function string, r adminapi.InvokeResponse) error {
 	for _, out := range r.Output {
 		if err := printJSON(a.Out, out); err != nil {
 			return err
@@ -72,7 +72,7 @@ func (a *app) printInvoked(function string, r adminapi.InvokeResponse) error {
 	}
 	fmt.Fprintf(a.Err, "trace:  %s\n", r.TraceID)
 	if r.Error != "" {
-		return withHint(fmt.Errorf("call of %s failed: %s", function, r.Error), "see its log: weft logs --function %s", function)
+		return withHint(fmt.Errorf("call of %s failed: %s", function, r.Error), "see its log: weft logs%s --function %s", engine.again(), function)
 	}
 	return nil
 }

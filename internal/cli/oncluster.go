@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -28,9 +29,23 @@ type onCluster struct {
 
 // add adds the flags, and refuses command lines that mix up the two.
 func (o *onCluster) add(c *cobra.Command) {
-	c.Flags().BoolVar(&o.use, "cluster", false, "look at the mesh on a Kubernetes cluster")
 	c.Flags().StringVar(&o.mesh, "mesh", "", "`NAME` of the mesh on the cluster (default that of the mesh file)")
-	names := append(o.addWhich(c), "mesh")
+	o.completeFlag(c, "mesh", func(ctx context.Context, on *cluster.Cluster) ([]string, error) {
+		meshes, err := on.Meshes(ctx)
+		var names []string
+		for _, fm := range meshes {
+			names = append(names, fm.Name)
+		}
+		return names, err
+	})
+	o.addUse(c, "look at the mesh on a Kubernetes cluster", "mesh")
+}
+
+// addUse adds the flag that has a command look at a cluster, and those that say
+// which; they and others go with it alone.
+func (o *onCluster) addUse(c *cobra.Command, usage string, others ...string) {
+	c.Flags().BoolVar(&o.use, "cluster", false, usage)
+	names := append(o.addWhich(c), others...)
 	before := c.PreRunE
 	c.PreRunE = func(c *cobra.Command, args []string) error {
 		if before != nil {
@@ -58,7 +73,32 @@ func (o *onCluster) addWhich(c *cobra.Command) []string {
 	c.Flags().StringVar(&o.options.Kubeconfig, "kubeconfig", "", "`FILE` with the cluster's address (default $KUBECONFIG, else ~/.kube/config)")
 	c.Flags().StringVar(&o.options.Context, "context", "", "`NAME` of the kubeconfig's context (default the current one)")
 	c.Flags().StringVarP(&o.options.Namespace, "namespace", "n", "", "`NAMESPACE` of the mesh (default the file's, else the context's)")
+	o.completeFlag(c, "namespace", func(ctx context.Context, on *cluster.Cluster) ([]string, error) { return on.Namespaces(ctx) })
+	err := c.RegisterFlagCompletionFunc("context", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		names, _ := cluster.Contexts(o.options) // a shell shows nothing rather than an error
+		return names, cobra.ShellCompDirectiveNoFileComp
+	})
+	if err != nil {
+		panic(err) // the flag is defined a few lines above
+	}
 	return []string{"kubeconfig", "context", "namespace"}
+}
+
+// completeFlag completes a flag with what the cluster says, if it says it soon.
+func (o *onCluster) completeFlag(c *cobra.Command, flag string, names func(context.Context, *cluster.Cluster) ([]string, error)) {
+	err := c.RegisterFlagCompletionFunc(flag, func(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		ctx, cancel := context.WithTimeout(cmp.Or(c.Context(), context.Background()), completeOnCluster)
+		defer cancel()
+		on, err := o.open("")
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		found, _ := names(ctx, on)
+		return found, cobra.ShellCompDirectiveNoFileComp
+	})
+	if err != nil {
+		panic(err) // the flag is not defined, or twice: a mistake in this package
+	}
 }
 
 // open connects to the cluster. The namespace is that of the flag, else the
@@ -67,6 +107,35 @@ func (o *onCluster) open(namespace string) (*cluster.Cluster, error) {
 	options := o.options
 	options.Namespace = cmp.Or(options.Namespace, namespace)
 	return cluster.Open(options)
+}
+
+// flags that say which cluster, as they were given.
+func (o *onCluster) flags() string {
+	var b strings.Builder
+	for _, f := range []struct{ name, value string }{
+		{"--kubeconfig", o.options.Kubeconfig}, {"--context", o.options.Context}, {"-n", o.options.Namespace},
+	} {
+		if f.value != "" {
+			b.WriteString(" " + f.name + " " + quoted(f.value))
+		}
+	}
+	return b.String()
+}
+
+// again are the flags with which another command looks at the same mesh on the
+// cluster; "" if it is one on this machine.
+func (f *engineFlags) again() string {
+	if !f.remote.use {
+		return ""
+	}
+	flags := " --cluster" + f.remote.flags()
+	switch {
+	case f.remote.mesh != "":
+		flags += " --mesh " + quoted(f.remote.mesh)
+	case f.mesh.file != "":
+		flags += " -f " + quoted(f.mesh.file)
+	}
+	return flags
 }
 
 // kubectl is the beginning of a command of kubectl for the same cluster.
@@ -106,17 +175,22 @@ func (f *engineFlags) meshOnCluster() (*cluster.Cluster, string, error) {
 	return on, name, err
 }
 
-// callFront hands do a client of the mesh's front, through a port that
-// Kubernetes forwards.
-func (f *engineFlags) callFront(ctx context.Context, do func(*adminapi.Client) error) (err error) {
+// callFront hands do a client of the front of the mesh that is meant.
+func (f *engineFlags) callFront(ctx context.Context, do func(*adminapi.Client) error) error {
 	on, name, err := f.meshOnCluster()
 	if err != nil {
 		return err
 	}
-	forward, err := on.Front(ctx, name, portAdmin)
+	return withFront(ctx, on, name, do)
+}
+
+// withFront hands do a client of a mesh's front, through a port that Kubernetes
+// forwards.
+func withFront(ctx context.Context, on *cluster.Cluster, mesh string, do func(*adminapi.Client) error) (err error) {
+	forward, err := on.Front(ctx, mesh, portAdmin)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, forward.Close()) }()
-	return do(adminapi.NewClient(adminapi.Run{PID: os.Getpid(), Mesh: name, Admin: "http://" + forward.Address}, ""))
+	return do(adminapi.NewClient(adminapi.Run{PID: os.Getpid(), Mesh: mesh, Admin: "http://" + forward.Address}, ""))
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -99,6 +101,30 @@ func (c *Cluster) In(namespace string) *Cluster {
 	return &other
 }
 
+// Contexts of the kubeconfig, by name.
+func Contexts(o Options) ([]string, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = o.Kubeconfig
+	config, err := rules.Load()
+	if err != nil {
+		return nil, unreadable(rules, err)
+	}
+	return slices.Sorted(maps.Keys(config.Contexts)), nil
+}
+
+// Namespaces of the cluster, by name.
+func (c *Cluster) Namespaces(ctx context.Context) ([]string, error) {
+	list, err := c.client.Resource(namespaces.GroupVersionResource).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, c.explain(namespaces, err)
+	}
+	var names []string
+	for _, item := range list.Items {
+		names = append(names, item.GetName())
+	}
+	return names, nil
+}
+
 // Mesh reads a mesh; the error names it.
 func (c *Cluster) Mesh(ctx context.Context, name string) (*v1beta1.FunctionMesh, error) {
 	u, err := c.resource(meshes).Get(ctx, name, metav1.GetOptions{})
@@ -175,7 +201,7 @@ func (c *Cluster) stream(ctx context.Context, path string, query url.Values) (io
 	}
 	e := &apierrors.StatusError{}
 	if json.Unmarshal(text, &e.ErrStatus) != nil || e.ErrStatus.Message == "" {
-		return nil, fmt.Errorf("the API server answered %s", resp.Status)
+		return nil, apierrors.NewGenericServerResponse(resp.StatusCode, http.MethodGet, schema.GroupResource{}, "", resp.Status, 0, true)
 	}
 	return nil, e
 }

@@ -19,8 +19,9 @@ type kind struct {
 }
 
 var (
-	meshes = kind{schema.GroupVersionResource{Group: v1beta1.Group, Version: v1beta1.Version, Resource: "functionmeshes"}, v1beta1.Kind}
-	pods   = kind{schema.GroupVersionResource{Version: "v1", Resource: "pods"}, "Pod"}
+	meshes     = kind{schema.GroupVersionResource{Group: v1beta1.Group, Version: v1beta1.Version, Resource: "functionmeshes"}, v1beta1.Kind}
+	namespaces = kind{schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}, "Namespace"}
+	pods       = kind{schema.GroupVersionResource{Version: "v1", Resource: "pods"}, "Pod"}
 )
 
 // kinds that can be applied.

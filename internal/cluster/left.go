@@ -31,6 +31,7 @@ var made = []kind{
 	pods,
 	{schema.GroupVersionResource{Group: "dapr.io", Version: "v1alpha1", Resource: "components"}, "Component"},
 	{schema.GroupVersionResource{Group: "dapr.io", Version: "v2alpha1", Resource: "subscriptions"}, "Subscription"},
+	{schema.GroupVersionResource{Group: "dapr.io", Version: "v1alpha1", Resource: "resiliencies"}, "Resiliency"},
 	{schema.GroupVersionResource{Version: "v1", Resource: "services"}, "Service"},
 	{schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}, "ConfigMap"},
 	{schema.GroupVersionResource{Version: "v1", Resource: "secrets"}, "Secret"},
