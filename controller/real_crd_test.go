@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"os"
@@ -11,10 +12,13 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/weftmesh/weft/api/v1beta1"
+	"github.com/weftmesh/weft/controller/desired"
+	"github.com/weftmesh/weft/mesh"
 	"github.com/weftmesh/weft/mesh/source"
 )
 
@@ -153,42 +157,49 @@ func numbered(n int) []string {
 	return names
 }
 
-// Every mesh of this repository that is right is one for the API server, and
-// everything that it becomes.
+// Every mesh of this repository that is right is one for the API server, as a
+// file says it and as what it becomes, with either scaler.
 func TestRealSamples(t *testing.T) {
 	a := connect(t)
-	meshes, objects := 0, 0
+	meshes, objects := make(map[string]int), 0
+	takes := func(path string, u *unstructured.Unstructured) {
+		t.Helper()
+		u.SetNamespace(a.ns)
+		if err := a.strictly(u); err != nil {
+			t.Errorf("%s: %s %s: %v", path, u.GetKind(), u.GetName(), err)
+		}
+	}
 	for _, dir := range []string{"samples", "testdata", "mesh", "hack", "internal"} {
 		err := filepath.WalkDir(filepath.Join("..", dir), func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() || filepath.Ext(path) != ".yaml" {
 				return err
 			}
-			text, err := os.ReadFile(path)
+			if filepath.Dir(path) == filepath.Join("..", "testdata", "render") { // what weft render prints
+				text, err := os.ReadFile(path)
+				if err != nil {
+					return err
+				}
+				for _, u := range a.parse(a.ns, string(text)) {
+					takes(path, u)
+					objects++
+				}
+				return nil
+			}
+			bundle, _ := source.Load(path, source.Options{Cluster: true})
+			if bundle.Plan == nil {
+				return nil // of another kind, or there to be wrong
+			}
+			meshes[dir]++
+			content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(bundle.Mesh)
 			if err != nil {
 				return err
 			}
-			rendered := strings.HasPrefix(path, filepath.Join("..", "testdata", "render")) && filepath.Base(path) != "mesh.yaml" && !strings.Contains(path, "resources")
-			isMesh := strings.Contains(string(text), "kind: "+v1beta1.Kind+"\n") && strings.Contains(string(text), v1beta1.Group)
-			switch {
-			case rendered:
-				for _, u := range a.parse(a.ns, string(text)) {
+			delete(content, "status")
+			takes(path, &unstructured.Unstructured{Object: content})
+			for _, scaler := range []v1beta1.Scaler{v1beta1.ScalerKnative, v1beta1.ScalerKEDA} {
+				for _, o := range becomes(t, path, scaler) {
+					takes(path+" with scaler "+string(scaler), o)
 					objects++
-					if err := a.strictly(u); err != nil {
-						t.Errorf("%s: %s %s: %v", path, u.GetKind(), u.GetName(), err)
-					}
-				}
-			case isMesh:
-				if _, problems := source.Load(path, source.Options{}); problems.Err() != nil {
-					return nil // it is there to be wrong
-				}
-				for _, u := range a.parse(a.ns, string(text)) {
-					if u.GetKind() != v1beta1.Kind {
-						continue
-					}
-					meshes++
-					if err := a.strictly(u); err != nil {
-						t.Errorf("%s: %v", path, err)
-					}
 				}
 			}
 			return nil
@@ -197,10 +208,39 @@ func TestRealSamples(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	t.Logf("%d meshes, %d objects", meshes, objects)
-	if meshes < 4 || objects < 100 {
-		t.Errorf("there are %d meshes and %d objects", meshes, objects)
+	t.Logf("%d objects of meshes %v", objects, meshes)
+	if meshes["samples"] < 12 || meshes["testdata"] < 1 || objects < 1000 {
+		t.Errorf("there are %d objects of meshes %v", objects, meshes)
 	}
+}
+
+// becomes renders a mesh file; functions without an image get one.
+func becomes(t *testing.T, path string, scaler v1beta1.Scaler) []*unstructured.Unstructured {
+	t.Helper()
+	bundle, problems := source.Load(path, source.Options{Cluster: true})
+	if bundle.Plan == nil {
+		t.Fatalf("%s: %v", path, problems)
+	}
+	fm := bundle.Plan.Mesh.DeepCopy()
+	for i := range fm.Spec.Functions {
+		f := &fm.Spec.Functions[i]
+		f.Image, f.Scaler = cmp.Or(f.Image, "example.com/function:v1"), scaler
+	}
+	plan, problems := mesh.Compile(fm, bundle.Components...)
+	if plan == nil {
+		t.Fatalf("%s with scaler %s: %v", path, scaler, problems)
+	}
+	with := settings
+	with.Has = desired.Installed{Knative: true, KEDA: true, Dapr: true, HPA: true}
+	var all []*unstructured.Unstructured
+	for _, o := range desired.Of(plan, with, desired.Found{}).Objects {
+		u, err := desired.Clean(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, u)
+	}
+	return all
 }
 
 // What a mesh leaves out and has one meaning alone is there when it is read.

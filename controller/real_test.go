@@ -29,6 +29,7 @@ import (
 	"github.com/weftmesh/weft/api/v1beta1"
 	"github.com/weftmesh/weft/controller/desired"
 	"github.com/weftmesh/weft/controller/scheme"
+	"github.com/weftmesh/weft/internal/realtest"
 )
 
 // server is a real API server with etcd, and none of Kubernetes' controllers:
@@ -103,12 +104,7 @@ var projects = []string{"knative", "keda", "dapr"}
 // connect gives the API server, with the definitions of Weft and of others.
 func connect(t *testing.T) *api {
 	t.Helper()
-	if kubeDir() == "" {
-		if os.Getenv("WEFT_REAL") == "1" {
-			t.Fatal("WEFT_TEST_KUBE names no directory with kube-apiserver and etcd: run hack/test-real.sh")
-		}
-		t.Skip("needs an API server: make test-real builds one")
-	}
+	realtest.Need(t, "WEFT_TEST_KUBE", "it names a directory with etcd and kube-apiserver: make test-real builds one")
 	server.once.Do(func() { server.err = startServer() })
 	if server.err != nil {
 		t.Fatalf("start the API server: %v", server.err)

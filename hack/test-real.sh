@@ -3,7 +3,9 @@
 # (Linux; as root, or where users may make namespaces), real servers
 # (services.sh installs and starts them), a real daprd, a real func and the real
 # lifecycle of buildpacks (daprd.sh, func.sh and lifecycle.sh build them: some
-# minutes the first time). Needs bin/weft (make build). make test leaves out the
+# minutes the first time), and a real API server of Kubernetes that knows the
+# kinds of Knative, KEDA and Dapr (cluster/build.sh and cluster/crds.sh, some
+# minutes more). Needs bin/weft (make build). make test leaves out the
 # tests named TestReal. What a test lacks is a failure here, but for a server
 # that cannot be had where CI is not true.
 set -euo pipefail
@@ -51,6 +53,10 @@ real ./bindings/jetstream '^TestFullDisk$' disk
 real ./internal/cli '^TestErrors$/^disk-full' disk
 hack/lifecycle.sh
 WEFT_TEST_LIFECYCLE=$PWD/bin real ./builder/buildpack '^TestReal' disk
+hack/cluster/build.sh kubernetes-api
+hack/cluster/crds.sh bin/cluster/crds
+export WEFT_TEST_KUBE=$PWD/bin/cluster
+real ./controller '^TestReal' disk
 hack/daprd.sh
 hack/func.sh
 WEFT_TEST_DAPRD=$PWD/bin/daprd WEFT_TEST_FUNC=$PWD/bin/func hack/services.sh run -- "${BASH_SOURCE[0]/#*\//hack/}" servers
