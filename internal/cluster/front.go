@@ -6,7 +6,9 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"sync"
 
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/spdy"
@@ -50,7 +52,12 @@ func (c *Cluster) Pod(ctx context.Context, name string, port int) (*Forward, err
 	return c.forward(ctx, name, port)
 }
 
+// quiet keeps client-go from writing to standard error that a forwarded
+// connection broke: whoever used it has an error that says so.
+var quiet = sync.OnceFunc(func() { utilruntime.ErrorHandlers = nil })
+
 func (c *Cluster) forward(ctx context.Context, pod string, port int) (*Forward, error) {
+	quiet()
 	transport, upgrader, err := spdy.RoundTripperFor(c.config)
 	if err != nil {
 		return nil, err
