@@ -1,7 +1,7 @@
 #!/bin/sh
 # Writes what is made from the types of api/: deep copies, the custom resource
-# definition and the JSON Schema. With --check it writes nothing and fails if
-# any of them is stale.
+# definition and the JSON Schema; and, from the manifests, a Helm chart. With
+# --check it writes nothing and fails if any of them is stale.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -17,7 +17,7 @@ go -C hack/tools build -o "$tmp/controller-gen" sigs.k8s.io/controller-tools/cmd
 "$tmp/controller-gen" \
 	object crd paths=./api/... \
 	output:object:dir="$tmp" output:crd:dir="$tmp"
-go run ./manifests/generate "$tmp/$crd" "$tmp/$schema"
+go run ./manifests/generate schema "$tmp/$crd" "$tmp/$schema"
 
 stale=0
 place() {
@@ -44,6 +44,17 @@ esac
 place "$tmp/zz_generated.deepcopy.go" $deepcopy
 place "$tmp/$crd" manifests/crd/$crd
 place "$tmp/$schema" manifests/schema/$schema
+
+# The chart is made of the definition too, as it is now.
+go run ./manifests/generate chart manifests "$tmp/chart"
+for file in $(cd "$tmp/chart" && find . -type f) $(cd manifests/chart 2>/dev/null && find . -type f); do
+	if [ -e "$tmp/chart/$file" ]; then
+		place "$tmp/chart/$file" "manifests/chart/${file#./}"
+	else
+		echo "manifests/chart/${file#./} is in no chart: remove it" >&2
+		stale=1
+	fi
+done
 
 if [ $stale != 0 ]; then
 	echo "run hack/generate.sh and commit what it writes" >&2

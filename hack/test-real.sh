@@ -53,10 +53,11 @@ real ./bindings/jetstream '^TestFullDisk$' disk
 real ./internal/cli '^TestErrors$/^disk-full' disk
 hack/lifecycle.sh
 WEFT_TEST_LIFECYCLE=$PWD/bin real ./builder/buildpack '^TestReal' disk
-hack/cluster/build.sh kubernetes-api
+hack/cluster/build.sh kubernetes-api helm
 hack/cluster/crds.sh bin/cluster/crds
 export WEFT_TEST_KUBE=$PWD/bin/cluster
 real ./controller '^TestReal' disk
+real ./manifests '^TestReal' disk
 hack/daprd.sh
 hack/func.sh
 WEFT_TEST_DAPRD=$PWD/bin/daprd WEFT_TEST_FUNC=$PWD/bin/func hack/services.sh run -- "${BASH_SOURCE[0]/#*\//hack/}" servers
