@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,6 +17,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/weftmesh/weft/api/v1beta1"
+	"github.com/weftmesh/weft/internal/realtest"
 )
 
 // start starts an API server with the definitions of Weft and Dapr, and no
@@ -25,13 +25,7 @@ import (
 // second cluster may read pods and nothing else.
 func start(t *testing.T) (all, little *Cluster) {
 	t.Helper()
-	dir := os.Getenv("WEFT_TEST_KUBE")
-	if dir == "" {
-		if os.Getenv("WEFT_REAL") == "1" {
-			t.Fatal("WEFT_TEST_KUBE names no directory with kube-apiserver and etcd: run hack/test-real.sh")
-		}
-		t.Skip("needs an API server: make test-real builds one")
-	}
+	dir := realtest.Need(t, "WEFT_TEST_KUBE", "make test-real builds an API server")
 	env := &envtest.Environment{BinaryAssetsDirectory: dir, ErrorIfCRDPathMissing: true, CRDDirectoryPaths: []string{
 		filepath.Join("..", "..", "manifests", "crd"), filepath.Join(dir, "crds", "dapr"),
 	}}
