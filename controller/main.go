@@ -61,6 +61,7 @@ func parse(args []string, stderr io.Writer) (o Options, level slog.Level, err er
 	fs.StringVar(&o.Settings.Dataplane, "dataplane", "", "image of front and dispatchers (required)")
 	fs.StringVar(&nats, "nats", "", "NATS server, as nats://HOST:PORT, that carries the links of meshes without spec.broker")
 	fs.StringVar(&o.Settings.OTLPEndpoint, "otlp-endpoint", "", "OpenTelemetry endpoint that functions and data plane are told")
+	fs.BoolVar(&o.Settings.Polls, "keda-polls", false, "let KEDA poll the brokers, where it cannot reach the fronts of meshes")
 	fs.StringVar(&o.Settings.Namespace, "namespace", os.Getenv("POD_NAMESPACE"), "namespace that the controller runs in")
 	fs.StringVar(&o.Metrics, "metrics", ":9090", "address of metrics: its own, and those of all fronts and dispatchers")
 	fs.StringVar(&o.Health, "health", ":8081", "address of /healthz and /readyz")

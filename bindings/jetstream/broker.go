@@ -284,28 +284,33 @@ func (b *Broker) Stats(ctx context.Context, queue string) (delivery.Stats, error
 	if err != nil {
 		return delivery.Stats{}, err
 	}
-	info, err := q.consumer.Info(ctx)
-	if err != nil {
-		return delivery.Stats{}, fmt.Errorf("queue %s: %w", queue, b.mean(err))
+	s, stream, settled, err := b.count(ctx, q)
+	if err == nil && s.Waiting+s.InFlight > 0 {
+		if m, err := stream.GetMsg(ctx, settled+1, js.WithGetMsgSubject(q.subject)); err == nil {
+			s.Oldest = m.Time
+		}
 	}
-	stream, err := b.js.Stream(ctx, q.stream)
+	return s, err
+}
+
+// count gives Stats but for Oldest; all up to the sequence settled are.
+func (b *Broker) count(ctx context.Context, q *queue) (s delivery.Stats, stream js.Stream, settled uint64, err error) {
+	info, err := q.consumer.Info(ctx)
+	if err == nil {
+		stream, err = b.js.Stream(ctx, q.stream)
+	}
 	if err != nil {
-		return delivery.Stats{}, fmt.Errorf("queue %s: %w", queue, b.mean(err))
+		return s, nil, 0, fmt.Errorf("queue %s: %w", q.name, b.mean(err))
 	}
 	// The consumer's own count of what is pending runs behind the stream.
-	s := delivery.Stats{InFlight: info.NumAckPending}
+	s.InFlight = info.NumAckPending
 	// Nor does it always know that events it has not seen were purged: those
 	// that were acknowledged before the last run was killed.
 	st := stream.CachedInfo().State
 	if seen := max(info.Delivered.Stream, st.FirstSeq-min(st.FirstSeq, 1)); st.LastSeq > seen {
 		s.Waiting = int(st.LastSeq - seen) //nolint:gosec // a count
 	}
-	if s.Waiting+s.InFlight > 0 {
-		if m, err := stream.GetMsg(ctx, info.AckFloor.Stream+1, js.WithGetMsgSubject(q.subject)); err == nil {
-			s.Oldest = m.Time
-		}
-	}
-	return s, nil
+	return s, stream, info.AckFloor.Stream, nil
 }
 
 // DeadLetters implements delivery.Broker.

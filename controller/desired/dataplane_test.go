@@ -92,9 +92,10 @@ func TestBroker(t *testing.T) {
 		mounts       []string
 		notes        []string
 	}{
-		"Default": {reason: "the cluster's", trigger: "nats-jetstream"},
-		"Own":     {reason: "the mesh's, with a secret in a file", more: "broker: bus\ncomponents: [{name: bus, type: pubsub.jetstream, metadata: [{name: natsURL, value: 'nats://n'}, {name: token, secretKeyRef: {name: nats, key: t}}]}]", trigger: "nats-jetstream", mounts: []string{"/etc/weft/secrets/nats"}},
-		"Taken":   {reason: "a component of the default's name is another", more: "components: [{name: links, type: bindings.http, metadata: [{name: url, value: 'http://x'}]}]", trigger: "nats-jetstream"},
+		"Default": {reason: "the cluster's", trigger: "external-push"},
+		"Polled":  {reason: "the cluster's, where KEDA reaches no front", change: func(s *desired.Settings) { s.Polls = true }, trigger: "nats-jetstream"},
+		"Own":     {reason: "the mesh's, with a secret in a file", more: "broker: bus\ncomponents: [{name: bus, type: pubsub.jetstream, metadata: [{name: natsURL, value: 'nats://n'}, {name: token, secretKeyRef: {name: nats, key: t}}]}]", trigger: "external-push", mounts: []string{"/etc/weft/secrets/nats"}},
+		"Taken":   {reason: "a component of the default's name is another", more: "components: [{name: links, type: bindings.http, metadata: [{name: url, value: 'http://x'}]}]", trigger: "external-push"},
 		"None":    {reason: "nothing could carry the links", change: func(s *desired.Settings) { s.Broker.Name = "" }, notes: []string{"!BrokerHonoured/NoBroker"}},
 		"Other":   {reason: "another has limits", more: "broker: bus\ncomponents: [{name: bus, type: pubsub.redis, metadata: [{name: redisHost, value: r}]}]", trigger: "redis-streams", notes: []string{"BrokerHonoured/NotJetStream"}},
 		"Unknown": {reason: "KEDA has nothing for it, and dispatchers keep their number", more: "broker: bus\ncomponents: [{name: bus, type: pubsub.mqtt3, metadata: [{name: url, value: 'mqtt://m'}]}]", notes: []string{"BrokerHonoured/NotJetStream", "ScalingHonoured/Underivable"}},
@@ -134,7 +135,7 @@ func TestKEDAFunction(t *testing.T) {
 		t.Errorf("its dispatcher takes its queue alone: %v", got)
 	}
 	triggers, _ := at(find(t, st, "ScaledObject", "shop"), "spec", "triggers").([]any)
-	if len(triggers) != 1 || at(triggers[0], "name") != "other" {
+	if len(triggers) != 1 || at(triggers[0], "metadata", "queues") != "other=100" {
 		t.Errorf("the mesh's dispatchers leave its queue alone: %v", triggers)
 	}
 	for name, c := range map[string]struct {
@@ -163,8 +164,8 @@ func TestKEDAFunction(t *testing.T) {
 			if got := at(o, "spec", "minReplicaCount"); got != c.least {
 				t.Errorf("minReplicaCount %v: %s", got, c.reason)
 			}
-			if got := at(o, "spec", "triggers", 0, "metadata", "lagThreshold"); got != c.target {
-				t.Errorf("lagThreshold %v: %s", got, c.reason)
+			if got := at(o, "spec", "triggers", 0, "metadata", "queues"); got != "pack="+c.target {
+				t.Errorf("queues %v: %s", got, c.reason)
 			}
 			if diff := cmp.Diff(c.notes, notes(st)); diff != "" {
 				t.Errorf("%s: notes, -want +got:\n%s", c.reason, diff)

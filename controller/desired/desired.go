@@ -34,6 +34,9 @@ type Settings struct {
 	Ingress []string
 	// OTLPEndpoint that functions, front and dispatchers are told; "" for none.
 	OTLPEndpoint string
+	// Polls has KEDA poll the broker, for a cluster where it cannot reach the
+	// fronts: by default they tell it of events where they can.
+	Polls bool
 	// Has says which kinds the cluster knows.
 	Has Installed
 }

@@ -23,6 +23,9 @@ func (b *builder) front() {
 	}
 	c := b.dataplane(RoleFront)
 	c.Ports = append([]corev1.ContainerPort{{Name: "http", ContainerPort: portHTTP}, {Name: "sink", ContainerPort: portSink}}, c.Ports...)
+	if b.pushes() {
+		c.Ports = append(c.Ports, corev1.ContainerPort{Name: "scaler", ContainerPort: portScaler})
+	}
 	if leases {
 		for env, field := range map[string]string{"POD_NAME": "metadata.name", "POD_NAMESPACE": "metadata.namespace"} {
 			c.Env = append(c.Env, corev1.EnvVar{Name: env, ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: field}}})
@@ -41,6 +44,9 @@ func (b *builder) front() {
 	service.Spec = corev1.ServiceSpec{
 		Selector: b.labels(RoleFront, nil),
 		Ports:    []corev1.ServicePort{servicePort("http", 80, portHTTP), servicePort("sink", portSink, portSink), servicePort("metrics", portMetrics, portMetrics)},
+	}
+	if b.pushes() {
+		service.Spec.Ports = append(service.Spec.Ports, servicePort("scaler", portScaler, portScaler))
 	}
 	b.add(d, service)
 }

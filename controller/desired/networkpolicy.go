@@ -64,13 +64,13 @@ func (b *builder) functionPolicy(f *mesh.Function) {
 	b.policy(f.Service, RoleFunction, f, rules...)
 }
 
-// frontPolicy admits everybody to the gateway, and the mesh's functions to the
-// sink.
+// frontPolicy admits everybody to the gateway, the mesh's functions to the sink,
+// and KEDA where it is told of events.
 func (b *builder) frontPolicy() {
-	b.policy(FrontName(b.plan.Name), RoleFront, nil,
+	b.policy(FrontName(b.plan.Name), RoleFront, nil, append(b.scalerRules(),
 		networkingv1.NetworkPolicyIngressRule{Ports: ports(portHTTP)},
 		networkingv1.NetworkPolicyIngressRule{From: []networkingv1.NetworkPolicyPeer{b.pods(RoleFunction)}, Ports: ports(portSink)},
-		b.metricsRule())
+		b.metricsRule())...)
 }
 
 func (b *builder) dispatcherPolicy() { b.policy(b.plan.Name, RoleDispatcher, nil, b.metricsRule()) }

@@ -13,9 +13,10 @@ import (
 
 const (
 	// pollingInterval and cooldownPeriod in seconds: how soon KEDA sees an event
-	// in front of a function at zero, and how long it waits to send it there.
-	pollingInterval = 2
-	cooldownPeriod  = 30
+	// in front of a function at zero that it is not told of, and how long it waits
+	// to send it there.
+	pollingInterval int32 = 2
+	cooldownPeriod        = 30
 
 	// backlog is the number of events before a function that calls for a
 	// dispatcher beside the front's.
@@ -41,10 +42,12 @@ func (b *builder) scaledObjects() {
 	}
 }
 
-// dispatcherScaler has one trigger for each queue: KEDA takes the highest number
-// of replicas that any asks for.
+// dispatcherScaler scales on all queues, by the one that asks for most replicas.
+// A trigger that is pushed is for all of them; else each has its own, and KEDA
+// takes the highest.
 func (b *builder) dispatcherScaler() {
 	var triggers []kinds.Trigger
+	var queues []scalers.Watched
 	// What waits for a function that cannot run is nothing to scale on.
 	for _, f := range b.runs {
 		if !dispatched(f) {
@@ -55,10 +58,15 @@ func (b *builder) dispatcherScaler() {
 			target = backlog
 		}
 		// Up to the target the front's own dispatcher does.
-		if t, ok := b.queueTrigger(nil, b.queue(f, target, target)); ok {
+		if b.pushes() {
+			queues = append(queues, watched(f, target))
+		} else if t, ok := b.queueTrigger(nil, b.queue(f, target, target)); ok {
 			t.Name = f.KubeName
 			triggers = append(triggers, t)
 		}
+	}
+	if len(queues) > 0 {
+		triggers = append(triggers, b.pushTrigger(1, queues...))
 	}
 	most := int(*b.plan.Mesh.Spec.Policies.Scaling.MaxReplicas)
 	b.scaledObject(b.plan.Name, RoleDispatcher, nil, 0, most, triggers)
@@ -73,7 +81,9 @@ func (b *builder) functionScaler(f *mesh.Function) {
 		if target == 0 {
 			target = s.TargetConcurrency
 		}
-		if t, ok := b.queueTrigger(f, b.queue(f, target, 0)); ok {
+		if b.pushes() {
+			triggers = append(triggers, b.pushTrigger(0, watched(f, target)))
+		} else if t, ok := b.queueTrigger(f, b.queue(f, target, 0)); ok {
 			t.Name = "queue"
 			triggers = append(triggers, t)
 		}
@@ -169,7 +179,7 @@ func (b *builder) scaledObject(name, role string, f *mesh.Function, least, most 
 	}
 	// Where nobody goes to zero the HPA does all, and KEDA warns of these.
 	if least == 0 {
-		s.Spec.PollingInterval, s.Spec.CooldownPeriod = ptr(int32(pollingInterval)), ptr(int32(cooldownPeriod))
+		s.Spec.PollingInterval, s.Spec.CooldownPeriod = ptr(b.interval(triggers)), ptr(int32(cooldownPeriod))
 	}
 	b.add(s)
 }

@@ -28,13 +28,17 @@ const (
 )
 
 // clusterFlags say what a cluster has that a mesh is rendered for.
-type clusterFlags struct{ dataplane, nats, otlp string }
+type clusterFlags struct {
+	dataplane, nats, otlp string
+	kedaPolls             bool
+}
 
 func (f *clusterFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.dataplane, "dataplane", dataplaneImage+":"+imageTag(version.Get().Version), "`IMAGE` of front and dispatchers")
 	c.Flags().StringVar(&f.nats, "nats", clusterNATS, "`URL` of the NATS server that carries the links of a mesh without spec.broker")
 	c.Flags().StringVar(&f.otlp, "otlp-endpoint", "", "OpenTelemetry `URL` that functions, front and dispatchers are told")
-	alsoEnv(c, "dataplane", "nats", "otlp-endpoint")
+	c.Flags().BoolVar(&f.kedaPolls, "keda-polls", false, "let KEDA poll the brokers, where it cannot reach the fronts of meshes")
+	alsoEnv(c, "dataplane", "nats", "otlp-endpoint", "keda-polls")
 }
 
 // imageTag is a version as a tag, which has no plus sign.
@@ -52,7 +56,7 @@ func (f *clusterFlags) settings() desired.Settings {
 		Broker: v1beta1.Component{Name: clusterBroker, Type: "pubsub.jetstream", Metadata: []v1beta1.ComponentMetadata{
 			{Name: "natsURL", Value: f.nats},
 		}},
-		OTLPEndpoint: f.otlp,
+		OTLPEndpoint: f.otlp, Polls: f.kedaPolls,
 		Has:          desired.Installed{Knative: true, KEDA: true, Dapr: true, HPA: true},
 	}
 }

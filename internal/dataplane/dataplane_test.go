@@ -97,7 +97,7 @@ func (c *cluster) write(name, text string) {
 func (c *cluster) options(role Role) Options {
 	return Options{
 		Role: role, Mesh: filepath.Join(c.dir, "mesh"), Tokens: filepath.Join(c.dir, "tokens"), Secrets: filepath.Join(c.dir, "secrets"),
-		HTTP: "127.0.0.1:0", Sink: "127.0.0.1:0", Metrics: "127.0.0.1:0", Admin: "127.0.0.1:0",
+		HTTP: "127.0.0.1:0", Sink: "127.0.0.1:0", Metrics: "127.0.0.1:0", Admin: "127.0.0.1:0", Scaler: "127.0.0.1:0",
 		Address: func(f *mesh.Function) string { return c.functions[f.KubeName].URL },
 		Drain:   20 * time.Second,
 		Logger:  slog.New(slog.NewTextHandler(testWriter{c.t}, nil)),

@@ -60,6 +60,7 @@ func parse(args []string, stderr io.Writer) (opts Options, level slog.Level, err
 	fs.StringVar(&opts.Sink, "sink", DefaultSink, "address of the sink (front)")
 	fs.StringVar(&opts.Metrics, "metrics", DefaultMetrics, "address of metrics and health")
 	fs.StringVar(&opts.Admin, "admin", DefaultAdmin, "address of the admin API (front); only of the pod itself, as it asks for no token")
+	fs.StringVar(&opts.Scaler, "scaler", DefaultScaler, "address at which KEDA asks what waits (front)")
 	fs.StringVar(&opts.Function, "function", "", "the one function whose queue to take (dispatcher)")
 	fs.StringVar(&opts.Local, "local", "", "where that function is, such as http://127.0.0.1:8080")
 	fs.StringVar(&opts.Domain, "domain", "cluster.local", "the cluster's DNS domain")

@@ -26,6 +26,7 @@ const (
 	DefaultSecrets = "/etc/weft/secrets"
 	DefaultHTTP    = ":8080"
 	DefaultSink    = ":8081"
+	DefaultScaler  = ":8082"
 	DefaultMetrics = ":9090"
 	DefaultAdmin   = "127.0.0.1:9091"
 
@@ -40,8 +41,10 @@ type Options struct {
 	Mesh, Tokens, Secrets string
 	// HTTP and Sink are the addresses of gateway and sink (front only), Metrics
 	// that of metrics and health. Admin is that of the admin API (front only):
-	// it asks for no token, so it must be one of the pod's own.
-	HTTP, Sink, Metrics, Admin string
+	// it asks for no token, so it must be one of the pod's own. Scaler is where
+	// KEDA asks what waits (front only): it tells numbers of events, and who may
+	// reach it is a NetworkPolicy's matter.
+	HTTP, Sink, Metrics, Admin, Scaler string
 	// Function, of a dispatcher, is the one function whose queue it takes,
 	// called at Local: it runs in the same pod. All functions with the scaler
 	// knative if empty.
@@ -64,7 +67,7 @@ type Options struct {
 }
 
 // Addresses that a process serves at; "" for what it does not serve.
-type Addresses struct{ HTTP, Sink, Metrics, Admin string }
+type Addresses struct{ HTTP, Sink, Metrics, Admin, Scaler string }
 
 func (o Options) withDefaults() (Options, error) {
 	switch {
@@ -81,6 +84,7 @@ func (o Options) withDefaults() (Options, error) {
 	}{
 		{&o.Mesh, DefaultMesh}, {&o.Tokens, DefaultTokens}, {&o.Secrets, DefaultSecrets},
 		{&o.HTTP, DefaultHTTP}, {&o.Sink, DefaultSink}, {&o.Metrics, DefaultMetrics}, {&o.Admin, DefaultAdmin},
+		{&o.Scaler, DefaultScaler},
 		{&o.Domain, "cluster.local"},
 	} {
 		if *d.field == "" {

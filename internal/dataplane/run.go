@@ -23,6 +23,7 @@ type process struct {
 	recorder   *telemetry.Recorder
 	dispatcher *delivery.Dispatcher
 	servers    servers
+	scaler     *scaler
 	started    time.Time
 
 	// taking says that the process does its work: it is false before, and from
@@ -60,7 +61,7 @@ func Run(ctx context.Context, opts Options) error {
 	}
 	defer p.broker.nc.Close()
 	p.recorder.SetSources(telemetry.Sources{Queues: p.queueStats, DeadLetters: p.deadLetters})
-	if err := p.servers.listen(p); err != nil {
+	if err := p.listen(); err != nil {
 		p.servers.close()
 		return err
 	}
@@ -70,10 +71,13 @@ func Run(ctx context.Context, opts Options) error {
 	pulled := make(chan error, 1)
 	go func() { pulled <- p.dispatcher.Run(pull) }()
 	p.servers.serve()
+	p.scaler.serve(p.servers.failed)
 	p.taking.Store(true)
 	opts.Logger.Info(string(opts.Role)+" is ready", "mesh", p.plan.Namespace+"/"+p.plan.Name)
 	if opts.OnReady != nil {
-		opts.OnReady(p.servers.addresses())
+		at := p.servers.addresses()
+		at.Scaler = p.scaler.address()
+		opts.OnReady(at)
 	}
 
 	select {
@@ -83,6 +87,7 @@ func Run(ctx context.Context, opts Options) error {
 	p.taking.Store(false)
 	opts.Logger.Info("stopping: calls under way may finish")
 	stopPulling()
+	p.scaler.shutdown()
 	p.linger(err)
 	drain, cancel := context.WithTimeout(context.Background(), opts.Drain)
 	defer cancel()
@@ -96,6 +101,14 @@ func Run(ctx context.Context, opts Options) error {
 	// Functions may emit as long as one of their calls is under way.
 	p.servers.shutdown(drain)
 	return errors.Join(err, p.broker.Close())
+}
+
+// listen takes the addresses of p's role.
+func (p *process) listen() error {
+	if err := p.servers.listen(p); err != nil {
+		return err
+	}
+	return p.listenScaler()
 }
 
 // linger waits until a front is sent no more requests: it takes a while until

@@ -1,0 +1,70 @@
+package desired
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/weftmesh/weft/internal/kinds"
+	"github.com/weftmesh/weft/mesh"
+	"github.com/weftmesh/weft/scalers"
+)
+
+const (
+	// portScaler is where a front answers KEDA.
+	portScaler int32 = 8082
+	// pushedInterval in seconds is how often KEDA polls where a front tells it of
+	// events: to see that nothing is left to do, and in case it was not told.
+	pushedInterval = 10
+)
+
+// labelApp and kedaOperator tell KEDA's operator among pods: its manifests, its
+// chart and the add-ons of clouds give it this label, in namespaces of all names.
+const labelApp, kedaOperator = "app", "keda-operator"
+
+// pushes says whether fronts tell KEDA of events. They learn of all of them where
+// the broker is JetStream, whoever sends them; elsewhere KEDA polls the broker.
+func (b *builder) pushes() bool {
+	return b.settings.Has.KEDA && !b.settings.Polls && strings.EqualFold(b.carrier.Type, typeJetStream)
+}
+
+// pushTrigger has the front tell of these functions' queues.
+func (b *builder) pushTrigger(activation int, watched ...scalers.Watched) kinds.Trigger {
+	t := scalers.Push(fmt.Sprintf("%s.%s.svc:%d", FrontName(b.plan.Name), b.plan.Namespace, portScaler),
+		scalers.Pushed{Queues: watched, Activation: activation})
+	t.Name = "queue"
+	return t
+}
+
+// interval between KEDA's polls for these triggers: what is not told of is found
+// by them alone.
+func (b *builder) interval(triggers []kinds.Trigger) int32 {
+	if b.pushes() && !slices.ContainsFunc(triggers, func(t kinds.Trigger) bool { return polled[t.Type] }) {
+		return pushedInterval
+	}
+	return pollingInterval
+}
+
+// polled are triggers that wake and do not tell by themselves.
+var polled = map[string]bool{"cron": true, "prometheus": true}
+
+// scalerRules admits KEDA's operator where a front tells it of events.
+func (b *builder) scalerRules() []networkingv1.NetworkPolicyIngressRule {
+	if !b.pushes() {
+		return nil
+	}
+	return []networkingv1.NetworkPolicyIngressRule{{
+		From: []networkingv1.NetworkPolicyPeer{{
+			NamespaceSelector: &metav1.LabelSelector{},
+			PodSelector:       &metav1.LabelSelector{MatchLabels: map[string]string{labelApp: kedaOperator}},
+		}},
+		Ports: ports(portScaler),
+	}}
+}
+
+func watched(f *mesh.Function, target int) scalers.Watched {
+	return scalers.Watched{Queue: f.KubeName, Target: max(target, 1)}
+}
