@@ -18,8 +18,8 @@ import (
 
 // env is the cluster under test, and what is known of it.
 type env struct {
-	registry, overlay, redis, namespace string
-	insecure, keep, reuse               bool
+	registry, overlay, redis, namespace, keda string
+	insecure, keep, reuse                     bool
 
 	root, dir string // of the repository; for what is made
 	cluster   *cluster.Cluster
@@ -214,23 +214,4 @@ func (e *env) atZero(ctx context.Context, mesh string, within time.Duration) (ti
 		}
 		return err == nil && len(pods) == 0, "there are still " + strings.Join(names, ", "), err
 	})
-}
-
-// look prints what may say why a step failed.
-func (e *env) look(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	for _, args := range [][]string{
-		{"get", "functionmesh,ksvc,deployment,scaledobject,pods"},
-		{"get", "events", "--sort-by=.lastTimestamp", "--field-selector=type=Warning"},
-	} {
-		out, err := e.kubectl(ctx, args...)
-		if err != nil {
-			continue
-		}
-		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-		for _, line := range lines[max(0, len(lines)-30):] {
-			tell("%s", line)
-		}
-	}
 }

@@ -52,8 +52,13 @@ var steps = []step{
 	{"wake-article", 3 * time.Minute, false, wakeArticle, nil},
 	{"state", 4 * time.Minute, false, stateKept, nil},
 	{"wake-chain", 12 * time.Minute, false, wakeChain, tidyChain},
-	{"wake-keda", 10 * time.Minute, false, wakeKEDA, nil},
-	{"backlog", 15 * time.Minute, false, backlog, nil},
+	{"wake-keda", 10 * time.Minute, false, wakeKEDA, tidyBacklog},
+	{"backlog", 15 * time.Minute, false, backlog, tidyBacklog},
+	{"kills", 12 * time.Minute, false, kills, tidyBacklog},
+	{"rollout", 8 * time.Minute, false, rollout, tidyRollout},
+	{"foreign-scaler", 6 * time.Minute, false, foreignScaler, tidyScaler},
+	{"deletion", 3 * time.Minute, false, deletion, nil},
+	{"minimum", 8 * time.Minute, false, minimum, tidyMinimum},
 }
 
 func run(ctx context.Context) error {
@@ -64,6 +69,7 @@ func run(ctx context.Context) error {
 	flag.StringVar(&e.overlay, "overlay", cmp.Or(os.Getenv("E2E_OVERLAY"), "manifests/overlays/local"), "`DIR` of what is installed: base with its NATS server")
 	flag.StringVar(&e.redis, "redis", cmp.Or(os.Getenv("E2E_REDIS"), "redis.default.svc.cluster.local"), "`HOST` of a Redis without password, for the article's component")
 	flag.StringVar(&e.namespace, "namespace", "weft-e2e", "`NAMESPACE` to work in; it is made, and removed")
+	flag.StringVar(&e.keda, "keda", "keda", "`NAMESPACE` of KEDA's operator")
 	out := flag.String("out", os.Getenv("E2E_OUT"), "`FILE` for the figures, as JSON")
 	flag.BoolVar(&e.keep, "keep", false, "leave everything on the cluster, to look at")
 	flag.BoolVar(&e.reuse, "reuse", false, "go on with what a run with -keep has left: install nothing, and take the article's mesh as it is")
