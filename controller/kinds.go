@@ -61,6 +61,7 @@ var kinds = []kind{
 	of("keda.sh", "v1alpha1", "TriggerAuthentication").by("triggerauthentications.keda.sh"),
 	kindComponent,
 	of("dapr.io", "v2alpha1", "Subscription").by("subscriptions.dapr.io"),
+	of("dapr.io", "v1alpha1", "Resiliency").by("resiliencies.dapr.io"),
 }
 
 func (k kind) object() *unstructured.Unstructured {

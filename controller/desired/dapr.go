@@ -12,6 +12,7 @@ import (
 
 const (
 	kindState       = "state."
+	kindBinding     = "bindings."
 	settingPrefix   = "keyPrefix"
 	daprMetricsPort = "19090"
 )
@@ -54,8 +55,8 @@ func (b *builder) frontUses() []string {
 	for _, f := range b.plan.Functions {
 		for _, t := range f.Triggers {
 			name := t.Component
-			if t.Type == v1beta1.TriggerPubSub && name == "" {
-				name = b.plan.Broker
+			if t.Type == v1beta1.TriggerPubSub {
+				name = b.plan.TopicOf(t)
 			}
 			if (t.Type == v1beta1.TriggerPubSub || t.Type == v1beta1.TriggerBinding) && !slices.Contains(names, name) {
 				names = append(names, name)

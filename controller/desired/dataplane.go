@@ -59,12 +59,12 @@ func (b *builder) dataplane(role string, args ...string) corev1.Container {
 
 // dataplaneVolumes are what dataplane mounts, but for /tmp. A pod waits for a
 // token that is not there yet.
-func (b *builder) dataplaneVolumes() []corev1.Volume {
+func (b *builder) dataplaneVolumes(role string) []corev1.Volume {
 	tokens := &corev1.SecretVolumeSource{SecretName: TokensName(b.plan.Name)}
 	for _, f := range b.plan.Functions {
 		tokens.Items = append(tokens.Items, corev1.KeyToPath{Key: f.KubeName, Path: f.KubeName})
 	}
-	if key := (corev1.KeyToPath{Key: RoleFront, Path: RoleFront}); len(b.frontUses()) > 0 && !slices.Contains(tokens.Items, key) {
+	if key := (corev1.KeyToPath{Key: RoleFront, Path: RoleFront}); role == RoleFront && len(b.frontUses()) > 0 && !slices.Contains(tokens.Items, key) {
 		tokens.Items = append(tokens.Items, key) // its sidecar shows it
 	}
 	volumes := []corev1.Volume{
@@ -110,7 +110,7 @@ func (b *builder) mountedSecrets() []string {
 func (b *builder) deployment(name, role string, notes map[string]string, pod corev1.PodSpec) *appsv1.Deployment {
 	pod.ServiceAccountName, pod.EnableServiceLinks = name, ptr(false)
 	pod.TerminationGracePeriodSeconds = ptr(int64(grace))
-	pod.Volumes = append([]corev1.Volume{tmp()}, b.dataplaneVolumes()...)
+	pod.Volumes = append([]corev1.Volume{tmp()}, b.dataplaneVolumes(role)...)
 	d := &appsv1.Deployment{TypeMeta: typeMeta("apps/v1", "Deployment"), ObjectMeta: b.meta(name, role, nil)}
 	d.Spec.Selector = &metav1.LabelSelector{MatchLabels: b.labels(role, nil)}
 	d.Spec.Template = corev1.PodTemplateSpec{

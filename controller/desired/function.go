@@ -53,16 +53,6 @@ func (b *builder) function(f *mesh.Function) {
 	b.knativeService(f)
 }
 
-// triggers notes those that a cluster does not have.
-func (b *builder) triggers(f *mesh.Function) {
-	for _, t := range f.Triggers {
-		if t.Type == v1beta1.TriggerFile {
-			b.once(Note{Function: f.Name, Path: at(f, "triggers"), Type: TypeTriggersHonoured, Reason: "NoDirectory",
-				Message: "a file trigger watches a directory of one machine, which a cluster does not have; use a binding of the store that holds the files"})
-		}
-	}
-}
-
 // queued says whether dispatchers have anything to do: a function with a queue
 // that KEDA does not scale.
 func (b *builder) queued() bool {

@@ -194,7 +194,7 @@ func TestUnrunnable(t *testing.T) {
 		"URL":     {reason: "a server of one machine", lines: "url: http://127.0.0.1:8081", says: "for one machine"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			st := state(t, compile(t, "functions:\n  - name: pack\n    triggers: [{type: queue}]\n    "+c.lines+"\n  - {name: other, image: example.com/app, triggers: [{type: http}]}"), settings(), desired.Found{})
+			st := state(t, compile(t, "functions:\n  - name: pack\n    triggers: [{type: http}]\n    "+c.lines+"\n  - {name: other, image: example.com/app, triggers: [{type: http}]}"), settings(), desired.Found{})
 			if len(st.Notes) != 1 || !st.Notes[0].Blocking || st.Notes[0].Function != "pack" || !strings.Contains(st.Notes[0].Message, c.says) {
 				t.Errorf("%+v: %s", st.Notes, c.reason)
 			}

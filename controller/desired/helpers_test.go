@@ -97,10 +97,15 @@ func at(v any, path ...any) any {
 }
 
 // notes gives those of a state as Type/Reason, with a ! before what blocks, in
-// order and each once.
+// order and each once. It leaves out that a trigger is not served: many a test
+// has one of type queue, which gives a function a queue and needs nothing else
+// (TestUnserved is about that).
 func notes(s desired.State) []string {
 	var out []string
 	for _, n := range s.Notes {
+		if n.Reason == "NotServed" {
+			continue
+		}
 		text := n.Type + "/" + n.Reason
 		if n.Blocking {
 			text = "!" + text

@@ -29,7 +29,7 @@ func (b *builder) kedaFunction(f *mesh.Function) {
 	if f.Queued() {
 		d := b.dataplane(RoleDispatcher, "--function="+f.KubeName, "--local=http://127.0.0.1:"+portText(portOf(f)))
 		pod.Containers = append(pod.Containers, d)
-		pod.Volumes = append(pod.Volumes, b.dataplaneVolumes()...)
+		pod.Volumes = append(pod.Volumes, b.dataplaneVolumes(RoleDispatcher)...)
 	}
 	if len(f.Spec.Traffic) > 0 {
 		b.note(Note{Function: f.Name, Path: at(f, "traffic"), Type: TypeTrafficHonoured, Reason: "NotKEDA",

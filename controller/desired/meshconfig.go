@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"maps"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,8 +20,8 @@ const meshFile = "mesh.yaml"
 
 // meshConfig desires the mesh as front and dispatchers read it: what concerns
 // only the functions' pods is left out, so that a new image does not restart the
-// front; components that it does not open itself are there by name and type
-// alone.
+// front; components that it does not open itself are there by name, type and
+// route alone.
 func (b *builder) meshConfig() {
 	var text bytes.Buffer
 	document := func(obj *v1beta1.FunctionMesh) {
@@ -41,7 +42,7 @@ func (b *builder) meshConfig() {
 			continue
 		}
 		if _, opens := own[c.Name]; !opens {
-			c.Metadata = nil
+			c.Metadata = routes(c)
 		}
 		b.writeComponent(&text, c)
 	}
@@ -53,6 +54,15 @@ func (b *builder) meshConfig() {
 		TypeMeta: typeMeta("v1", "ConfigMap"), ObjectMeta: b.meta(MeshConfigName(b.plan.Name), "", nil),
 		Data: map[string]string{meshFile: text.String()},
 	})
+}
+
+// routes are what the front must know of an input binding: where its sidecar
+// posts to.
+func routes(c v1beta1.Component) []v1beta1.ComponentMetadata {
+	if !strings.HasPrefix(c.Type, kindBinding) {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(c.Metadata), func(m v1beta1.ComponentMetadata) bool { return !mesh.IsRoute(m) || m.Value == "" })
 }
 
 func (b *builder) slimMesh() *v1beta1.FunctionMesh {

@@ -5,6 +5,7 @@ package scheme
 
 import (
 	componentsv1alpha1 "github.com/dapr/dapr/pkg/apis/components/v1alpha1"
+	resiliencyv1alpha1 "github.com/dapr/dapr/pkg/apis/resiliency/v1alpha1"
 	subscriptionsv2alpha1 "github.com/dapr/dapr/pkg/apis/subscriptions/v2alpha1"
 	kedav1alpha1 "github.com/kedacore/keda/v2/apis/keda/v1alpha1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -20,7 +21,7 @@ func New() *runtime.Scheme {
 	s := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
 		kubescheme.AddToScheme, v1beta1.AddToScheme, servingv1.AddToScheme, kedav1alpha1.AddToScheme,
-		componentsv1alpha1.AddToScheme, subscriptionsv2alpha1.AddToScheme,
+		componentsv1alpha1.AddToScheme, subscriptionsv2alpha1.AddToScheme, resiliencyv1alpha1.AddToScheme,
 	} {
 		utilruntime.Must(add(s))
 	}

@@ -9,8 +9,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
-	"strings"
+	"sync"
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
@@ -22,66 +23,58 @@ import (
 	"github.com/weftmesh/weft/mesh/delivery"
 )
 
-// TopicPath is where the front's Dapr sidecar posts the events of topics, with
-// the name of the function in kebab-case behind it. The mesh's Subscriptions
-// name these paths.
-const TopicPath = "/topics/"
-
 const (
 	// headerDaprToken is how a sidecar shows who it is, with APP_API_TOKEN.
 	headerDaprToken = "Dapr-Api-Token"
 	// frontToken is the name under which the front's own token is.
 	frontToken = "front"
-	// maxTopicEvent bounds what is read of an event, in bytes.
-	maxTopicEvent = 16 << 20
+	// maxMessage bounds what is read of a message, in bytes.
+	maxMessage = 16 << 20
 )
 
 // sidecar takes what the front's Dapr sidecar brings of topics and input
 // bindings, and puts it into the queues of the functions whose triggers they
 // are: from there on it is an event as any other, which wakes its function, is
-// tried again and becomes a dead letter as the mesh says. A topic is answered
-// once its event is durable; what cannot be made durable comes again.
+// tried again and becomes a dead letter as the mesh says. Dapr hears that a
+// message is taken once its event is durable in each of these queues.
+//
+// What cannot be made durable at present the sidecar brings again, until it is:
+// the mesh's Resiliency says so, since components themselves may forget what was
+// refused.
 type sidecar struct {
 	plan   *mesh.Plan
 	token  string
 	queues enqueuer
 	opts   Options
-	// hold is how long an event waits for its queue.
-	hold time.Duration
-	// topics are functions by TopicPath, bindings those by the path of an input
-	// binding.
-	topics   map[string]*mesh.Function
-	bindings map[string]*input
+	// topics and bindings by path (mesh.TopicPath, mesh.BindingPath).
+	topics, bindings map[string]*input
+
+	mu   sync.Mutex
+	told map[*input]time.Time
 }
 
 type enqueuer interface {
 	Enqueue(ctx context.Context, f *mesh.Function, e *event.Event) error
 }
 
-// input is an input binding and the functions that it triggers.
+// input is a topic or an input binding, and the functions that it triggers.
 type input struct {
+	// name of the component, with the topic behind it.
 	name string
 	to   []*mesh.Function
 }
 
 // newSidecar returns nil if the mesh has no trigger that needs a sidecar.
 func newSidecar(p *mesh.Plan, queues enqueuer, o Options) (*sidecar, error) {
-	s := &sidecar{plan: p, queues: queues, opts: o, hold: holdWithin, topics: make(map[string]*mesh.Function), bindings: make(map[string]*input)}
+	s := &sidecar{plan: p, queues: queues, opts: o, told: make(map[*input]time.Time), topics: make(map[string]*input), bindings: make(map[string]*input)}
 	for _, f := range p.Functions {
 		for _, t := range f.Triggers {
 			switch t.Type {
 			case v1beta1.TriggerPubSub:
-				s.topics[TopicPath+f.KubeName] = f
+				component := p.TopicOf(t)
+				add(s.topics, mesh.TopicPath(component, t.Topic), component+"/"+t.Topic, f)
 			case v1beta1.TriggerBinding:
-				path := bindingPath(p.Components[t.Component], t.Component)
-				in := s.bindings[path]
-				if in == nil {
-					in = &input{name: t.Component}
-					s.bindings[path] = in
-				}
-				if !slices.Contains(in.to, f) {
-					in.to = append(in.to, f)
-				}
+				add(s.bindings, mesh.BindingPath(p.Components[t.Component]), t.Component, f)
 			}
 		}
 	}
@@ -93,15 +86,15 @@ func newSidecar(p *mesh.Plan, queues enqueuer, o Options) (*sidecar, error) {
 	return s, err
 }
 
-// bindingPath is where daprd posts the events of an input binding: the
-// component's name, unless its metadata say otherwise.
-func bindingPath(c v1beta1.Component, name string) string {
-	for _, m := range c.Metadata {
-		if strings.EqualFold(m.Name, "route") && m.Value != "" {
-			name = m.Value
-		}
+func add(to map[string]*input, path, name string, f *mesh.Function) {
+	in := to[path]
+	if in == nil {
+		in = &input{name: name}
+		to[path] = in
 	}
-	return "/" + strings.TrimPrefix(name, "/")
+	if !slices.Contains(in.to, f) {
+		in.to = append(in.to, f)
+	}
 }
 
 // before serves what a sidecar asks for, and leaves the rest to next.
@@ -110,80 +103,82 @@ func (s *sidecar) before(next http.Handler) http.Handler {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f, in := s.topics[r.URL.Path], s.bindings[r.URL.Path]
+		topic, binding := s.topics[r.URL.Path], s.bindings[r.URL.Path]
 		switch {
-		case f == nil && in == nil:
+		case topic == nil && binding == nil:
 			next.ServeHTTP(w, r)
 		case subtle.ConstantTimeCompare([]byte(r.Header.Get(headerDaprToken)), []byte(s.token)) != 1:
 			http.Error(w, "only the front's own Dapr sidecar may call this", http.StatusForbidden)
-		case in != nil && r.Method == http.MethodOptions:
+		case binding != nil && r.Method == http.MethodOptions:
 			// daprd asks for each input binding whether the app wants it.
 			w.WriteHeader(http.StatusNoContent)
 		case r.Method != http.MethodPost && r.Method != http.MethodPut:
 			w.Header().Set("Allow", http.MethodPost)
 			http.Error(w, r.Method+" is not served here", http.StatusMethodNotAllowed)
+		case topic != nil:
+			s.topic(w, r, topic)
 		default:
-			r.Body = http.MaxBytesReader(w, r.Body, maxTopicEvent)
-			if f != nil {
-				s.topic(w, r, f)
-			} else {
-				s.input(w, r, in)
-			}
+			s.input(w, r, binding)
 		}
 	})
 }
 
-// topic answers an event of a topic in Dapr's words.
-func (s *sidecar) topic(w http.ResponseWriter, r *http.Request, f *mesh.Function) {
-	body, err := io.ReadAll(r.Body)
+// topic puts a message into the queues of the functions that its topic
+// triggers, and answers in Dapr's words. What is sent again after one queue has
+// it is known there by source and id.
+func (s *sidecar) topic(w http.ResponseWriter, r *http.Request, in *input) {
+	body, err := read(w, r)
 	if err != nil {
-		s.verdict(w, "RETRY", f.Name, err)
+		s.verdict(w, in, err)
 		return
 	}
-	events, _, err := wire.Read(r.Header, body)
-	switch {
-	case err != nil:
-	case len(events) != 1:
-		err = fmt.Errorf("it holds %d events, not one", len(events))
-	default:
-		err = s.enqueue(r.Context(), f, &events[0])
-		if err != nil && !hopeless(err) {
-			s.verdict(w, "RETRY", f.Name, err)
-			return
-		}
+	var e *event.Event
+	if events, _, err := wire.Read(r.Header, body); err == nil && len(events) == 1 {
+		e = &events[0]
+	} else {
+		// Who publishes without Dapr may send what is no CloudEvent, or none by
+		// the rules: Dapr hands on any JSON object.
+		e = s.eventOf(in.name, ".message", r.Header, body)
 	}
-	if err != nil {
-		s.verdict(w, "DROP", f.Name, err)
-		return
-	}
-	s.verdict(w, "SUCCESS", f.Name, nil)
+	s.verdict(w, in, s.enqueue(r.Context(), in, e))
 }
 
-// Bounds of holding an event that is not taken yet.
-const (
-	holdFirst  = 50 * time.Millisecond
-	holdMost   = time.Second
-	holdWithin = 10 * time.Second
-)
+// errUnread means that a request ended before its body did.
+var errUnread = errors.New("its body could not be read")
 
-// enqueue tries for a while before it gives up: some components bring a message
-// that was refused much later, and pubsub.in-memory never.
-func (s *sidecar) enqueue(ctx context.Context, f *mesh.Function, e *event.Event) error {
-	ctx, cancel := context.WithTimeout(ctx, s.hold)
+// read reads a message. The error is errUnread, or delivery.ErrTooLarge: no queue
+// takes so much.
+func read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxMessage))
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return nil, fmt.Errorf("%w: more than %d bytes", delivery.ErrTooLarge, large.Limit)
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", errUnread, err)
+	}
+	return body, nil
+}
+
+// enqueueWithin bounds one attempt: a broker that has just gone is not known to be
+// gone.
+const enqueueWithin = 10 * time.Second
+
+// enqueue puts an event into the queues of all functions that it is for.
+func (s *sidecar) enqueue(ctx context.Context, in *input, e *event.Event) error {
+	ctx, cancel := context.WithTimeout(ctx, enqueueWithin)
 	defer cancel()
-	for pause := holdFirst; ; pause = min(2*pause, holdMost) {
-		err := s.queues.Enqueue(ctx, f, e)
-		if err == nil || hopeless(err) || ctx.Err() != nil {
-			return err
-		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+	var lost error
+	for _, f := range in.to {
+		switch err := s.queues.Enqueue(ctx, f, e); {
+		case err == nil:
+		case hopeless(err):
+			lost = err // the others may have it
+		default:
 			return err
 		}
 	}
+	return lost
 }
 
 // hopeless says that no queue will ever take an event.
@@ -193,49 +188,68 @@ func hopeless(err error) bool {
 	return errors.Is(err, delivery.ErrTooLarge) || errors.As(err, &invalid) || errors.As(err, &attribute)
 }
 
-// verdict answers, and logs what is not taken. Dropped is only what no try can
-// ever put into a queue; Dapr sends it to the dead-letter topic of a
-// Subscription that has one.
-func (s *sidecar) verdict(w http.ResponseWriter, status, function string, err error) {
-	switch status {
-	case "DROP":
-		s.opts.Logger.Error("an event of a topic is dropped: no queue can ever take it", "function", function, "error", err.Error())
-	case "RETRY":
-		s.opts.Logger.Warn("an event of a topic is not taken yet; it comes again", "function", function, "error", err.Error())
+// verdict answers a message of a topic. Dropped is only what no try can ever put
+// into a queue.
+func (s *sidecar) verdict(w http.ResponseWriter, in *input, err error) {
+	status := "SUCCESS"
+	switch {
+	case err == nil:
+	case hopeless(err):
+		status = "DROP"
+		s.dropped(in, err)
+	default:
+		status = "RETRY"
+		s.refused(in, err)
 	}
 	w.Header().Set("Content-Type", contract.TypeJSON)
-	_ = json.NewEncoder(w).Encode(struct { // daprd may have gone; the event comes again
+	_ = json.NewEncoder(w).Encode(struct { // daprd may have gone; the message comes again
 		Status string `json:"status"`
 	}{status})
 }
 
-// input puts an event of an input binding into the queues of all functions that
+// toldEvery is how often the log says of one topic or binding that messages are
+// refused: each comes again every few seconds.
+const toldEvery = time.Minute
+
+func (s *sidecar) refused(in *input, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now := time.Now(); now.Sub(s.told[in]) >= toldEvery {
+		s.told[in] = now
+		s.opts.Logger.Warn("messages are not taken at present; they come again", "from", in.name, "error", err.Error())
+	}
+}
+
+func (s *sidecar) dropped(in *input, err error) {
+	s.opts.Logger.Error("a message is dropped: no queue can ever take it", "from", in.name, "error", err.Error())
+}
+
+// input puts an event of an input binding into the queues of the functions that
 // it triggers. A binding has no ids: one that comes again after a failure is
 // another event, and one that some queue took already comes twice there.
 func (s *sidecar) input(w http.ResponseWriter, r *http.Request, in *input) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
+	body, err := read(w, r)
+	if err == nil {
+		err = s.enqueue(r.Context(), in, s.eventOf("bindings/"+in.name, ".input", r.Header, body))
+	}
+	switch {
+	case err == nil:
+	case hopeless(err):
+		s.dropped(in, err) // brought again it would hold up those behind it
+	default:
+		s.refused(in, err)
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
-		return
 	}
-	e := bindingEvent(s.plan, in.name, r.Header, body)
-	for _, f := range in.to {
-		if err := s.enqueue(r.Context(), f, e); err != nil {
-			s.opts.Logger.Warn("an event of an input binding is not taken", "function", f.Name, "binding", in.name, "error", err.Error())
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
-			return
-		}
-	}
-	w.WriteHeader(http.StatusNoContent)
+	// 200 with nothing more: daprd takes any other success for a reason to retry.
 }
 
-// bindingEvent makes an event of what an input binding brings. daprd says
-// application/json of whatever it is.
-func bindingEvent(p *mesh.Plan, binding string, h http.Header, body []byte) *event.Event {
+// eventOf makes an event of what is none. daprd says of whatever it is that it
+// is JSON, or an event in JSON.
+func (s *sidecar) eventOf(from, kind string, h http.Header, body []byte) *event.Event {
 	e := event.New()
 	e.SetID(rand.Text())
-	e.SetSource("/" + p.Namespace + "/" + p.Name + "/bindings/" + binding)
-	e.SetType(p.Name + "." + binding + ".input")
+	e.SetSource((&url.URL{Path: "/" + s.plan.Namespace + "/" + s.plan.Name + "/" + from}).String())
+	e.SetType(s.plan.Name + kind)
 	e.SetTime(time.Now())
 	if parent := h.Get(contract.HeaderTraceParent); parent != "" {
 		e.SetExtension(contract.ExtTraceParent, parent)
@@ -246,7 +260,7 @@ func bindingEvent(p *mesh.Plan, binding string, h http.Header, body []byte) *eve
 		e.SetDataContentType(contract.TypeJSON)
 		e.DataEncoded = body
 	default:
-		if contentType == "" || wire.IsJSON(contentType) {
+		if contentType == "" || wire.IsJSON(contentType) || wire.CheckContentType(contentType) != nil {
 			contentType = "application/octet-stream"
 		}
 		e.SetDataContentType(contentType)

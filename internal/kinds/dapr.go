@@ -69,6 +69,51 @@ type Routes struct {
 	Default string `json:"default"`
 }
 
+// Resiliency says how often Dapr tries.
+type Resiliency struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+	Spec              ResiliencySpec `json:"spec"`
+	Scopes            []string       `json:"scopes,omitempty"`
+}
+
+// ResiliencySpec is that of a Resiliency.
+type ResiliencySpec struct {
+	Policies ResiliencyPolicies `json:"policies"`
+	Targets  ResiliencyTargets  `json:"targets"`
+}
+
+// ResiliencyPolicies are those that targets name.
+type ResiliencyPolicies struct {
+	Retries map[string]RetryPolicy `json:"retries,omitempty"`
+}
+
+// RetryPolicy is one of Dapr's; MaxRetries -1 is without end.
+type RetryPolicy struct {
+	Policy      string `json:"policy"`
+	Duration    string `json:"duration,omitempty"`
+	MaxInterval string `json:"maxInterval,omitempty"`
+	MaxRetries  int    `json:"maxRetries"`
+}
+
+// ResiliencyTargets are components by name.
+type ResiliencyTargets struct {
+	Components map[string]ComponentPolicies `json:"components,omitempty"`
+}
+
+// ComponentPolicies are those of what comes from a component.
+type ComponentPolicies struct {
+	Inbound PolicyNames `json:"inbound"`
+}
+
+// PolicyNames names policies.
+type PolicyNames struct {
+	Retry string `json:"retry,omitempty"`
+}
+
+// DeepCopyObject implements runtime.Object.
+func (r *Resiliency) DeepCopyObject() runtime.Object { return copyOf(r) }
+
 // DeepCopyObject implements runtime.Object.
 func (c *Component) DeepCopyObject() runtime.Object { return copyOf(c) }
 

@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"net/http"
@@ -40,7 +41,7 @@ func (d Daprd) Start(t *testing.T, s Setup) Address {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(path, "--config", config, "--app-id", AppID, "--app-port", s.App.Port(), "--app-protocol", "http",
+	cmd := exec.Command(path, "--config", config, "--app-id", cmp.Or(s.AppID, AppID), "--app-port", s.App.Port(), "--app-protocol", "http",
 		"--resources-path", filepath.Join(s.Dir, "resources"), "--dapr-listen-addresses", "127.0.0.1",
 		"--dapr-http-port", ports[0], "--dapr-grpc-port", ports[1], "--dapr-internal-grpc-port", ports[2],
 		"--metrics-port", ports[3], "--enable-metrics=false", "--log-level", "info")

@@ -31,6 +31,8 @@ type Setup struct {
 	Dir string
 	// App is the application, which listens.
 	App *App
+	// AppID is the application's, for a real daprd; AppID if empty.
+	AppID string
 }
 
 // Address is where a target serves, and the token that it wants.
