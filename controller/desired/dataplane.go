@@ -132,7 +132,7 @@ func (b *builder) dispatchers() {
 	if !b.queued() && b.found.ForeignScaler == "" {
 		return
 	}
-	name := b.plan.Name
+	name := b.dispatcherName()
 	b.serviceAccount(name, RoleDispatcher, nil)
 	b.dispatcherPolicy()
 	b.add(b.deployment(name, RoleDispatcher, nil, corev1.PodSpec{

@@ -69,7 +69,7 @@ func TestMeshHash(t *testing.T) {
 	hash := func(spec string) any {
 		st := state(t, compile(t, spec), settings(), desired.Found{})
 		front := at(find(t, st, "Deployment", "shop-front"), "spec", "template", "metadata", "annotations", desired.AnnotationMeshHash)
-		if dispatcher := at(find(t, st, "Deployment", "shop"), "spec", "template", "metadata", "annotations", desired.AnnotationMeshHash); front == nil || front != dispatcher {
+		if dispatcher := at(find(t, st, "Deployment", "shop-dispatcher"), "spec", "template", "metadata", "annotations", desired.AnnotationMeshHash); front == nil || front != dispatcher {
 			t.Fatalf("front has %v, dispatchers have %v", front, dispatcher)
 		}
 		return front
@@ -194,7 +194,7 @@ func TestNothingToScaleOn(t *testing.T) {
 			if diff := cmp.Diff(c.notes, notes(st)); diff != "" {
 				t.Errorf("%s, -want +got:\n%s", c.reason, diff)
 			}
-			if find(t, st, "Deployment", "shop") != nil {
+			if find(t, st, "Deployment", "shop-dispatcher") != nil {
 				t.Error("where no dispatcher has anything to do there is none")
 			}
 		})

@@ -56,8 +56,9 @@ type Installed struct {
 type Found struct {
 	// Owner of everything; nil for weft render.
 	Owner *metav1.OwnerReference
-	// ForeignScaler is a ScaledObject of someone else that targets <mesh>: ours
-	// steps back. "" if there is none.
+	// ForeignScaler is a ScaledObject of someone else that targets the Deployment
+	// <mesh>: the dispatchers get that name, and ours steps back. "" if there is
+	// none.
 	ForeignScaler string
 	// Components of the plan, by name, that someone else owns: they are used
 	// as they are.

@@ -87,7 +87,7 @@ func TestMissingKinds(t *testing.T) {
 			if diff := cmp.Diff(c.want, notes(st)); diff != "" {
 				t.Errorf("%s, -want +got:\n%s", c.reason, diff)
 			}
-			for _, name := range []string{"order-processing-mesh-front", "order-processing-mesh"} {
+			for _, name := range []string{"order-processing-mesh-front", "order-processing-mesh-dispatcher"} {
 				if find(t, st, "Deployment", name) == nil {
 					t.Errorf("there is no Deployment %s: %s", name, c.reason)
 				}
@@ -102,8 +102,12 @@ func TestForeignScaler(t *testing.T) {
 	if find(t, st, "ScaledObject", "order-processing-mesh") != nil {
 		t.Error("KEDA refuses two ScaledObjects for one Deployment: ours steps back")
 	}
-	if find(t, st, "Deployment", "order-processing-mesh") == nil {
+	if find(t, st, "Deployment", "order-processing-mesh") == nil || find(t, st, "Deployment", "order-processing-mesh-dispatcher") != nil {
 		t.Error("the Deployment is what theirs scales")
+	}
+	without := state(t, plan, settings(), desired.Found{})
+	if find(t, without, "Deployment", "order-processing-mesh") != nil || at(find(t, without, "ScaledObject", "order-processing-mesh"), "spec", "scaleTargetRef", "name") != "order-processing-mesh-dispatcher" {
+		t.Error("KEDA would refuse theirs for a Deployment that ours scales")
 	}
 	if got := notes(st); !cmp.Equal(got, []string{"ComponentsReady/StateApart", "ScalingHonoured/ForeignScaledObject"}) {
 		t.Errorf("notes %v", got)
@@ -115,8 +119,9 @@ func TestNames(t *testing.T) {
 		reason, mesh, function string
 		want                   []string
 	}{
-		"Front":     {reason: "the front has that name", mesh: "shop", function: "front", want: []string{"!NamesUnique/NameOfFront"}},
-		"FrontMesh": {reason: "a mesh shop beside it would have a front of that name", mesh: "shop-front", function: "pack", want: []string{"NamesUnique/NameOfFront"}},
+		"Front":      {reason: "the front has that name", mesh: "shop", function: "front", want: []string{"!NamesUnique/NameOfFront"}},
+		"Dispatcher": {reason: "the dispatchers have that name", mesh: "shop", function: "dispatcher", want: []string{"!NamesUnique/NameOfDispatcher"}},
+		"FrontMesh":  {reason: "a mesh shop beside it would have a front of that name", mesh: "shop-front", function: "pack", want: []string{"NamesUnique/NameOfFront"}},
 		"Long": {reason: "names are cut, and stay names", mesh: "a-mesh-with-a-name-that-is-as-long-as-one-can-be-52c",
 			function: "aFunctionWhoseNameIsAsLongAsOneCanBeWhichIs63CharactersOfThem"},
 		"Others": {reason: "parts of other names are none", mesh: "shop", function: "tokens"},

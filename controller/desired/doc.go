@@ -8,7 +8,8 @@
 //	Secret         <mesh>-tokens      a token for each function; its data is the controller's matter
 //	ConfigMap      <mesh>-mesh        the mesh, for front and dispatchers
 //	Deployment     <mesh>-front       gateway, sink, triggers and a dispatcher; with Service
-//	Deployment     <mesh>             more dispatchers; with ScaledObject and TriggerAuthentication
+//	Deployment     <mesh>-dispatcher  more dispatchers; <mesh>, where a ScaledObject of someone else targets that
+//	ScaledObject   <mesh>             for these, with TriggerAuthentication
 //	NetworkPolicy, ServiceAccount, Role and RoleBinding of these
 //	Component      <component>        for each inline component that a function or the front uses
 //

@@ -31,6 +31,10 @@ const maxName = 63
 // FrontName is the name of a mesh's front: Deployment, Service and app id.
 func FrontName(mesh string) string { return mesh + "-front" }
 
+// DispatcherName is the name of the Deployment of a mesh's dispatchers, as long
+// as nobody else scales them (Found.ForeignScaler).
+func DispatcherName(mesh string) string { return mesh + "-dispatcher" }
+
 // TokensName is the name of the Secret with a token for each function.
 func TokensName(mesh string) string { return mesh + "-tokens" }
 
@@ -56,15 +60,34 @@ func shortHash(text string) string {
 // object, and reports what the names alone do not tell.
 func (b *builder) names() {
 	for _, f := range b.plan.Functions {
-		if f.Service == FrontName(b.plan.Name) {
+		switch f.Service {
+		case FrontName(b.plan.Name):
 			b.note(Note{Function: f.Name, Path: at(f, "name"), Type: TypeNamesUnique, Reason: "NameOfFront", Blocking: true,
 				Message: "the front of the mesh is called " + f.Service + " too; rename the function"})
+		case DispatcherName(b.plan.Name):
+			b.note(Note{Function: f.Name, Path: at(f, "name"), Type: TypeNamesUnique, Reason: "NameOfDispatcher", Blocking: true,
+				Message: "the dispatchers of the mesh are called " + f.Service + " too; rename the function"})
 		}
 	}
 	if other, front := strings.CutSuffix(b.plan.Name, "-front"); front {
 		b.note(Note{Path: "metadata.name", Type: TypeNamesUnique, Reason: "NameOfFront",
 			Message: "a mesh " + other + " in this namespace would have a front of this name; rename the mesh if there is one"})
 	}
+	if other, dispatcher := strings.CutSuffix(b.plan.Name, "-dispatcher"); dispatcher {
+		b.note(Note{Path: "metadata.name", Type: TypeNamesUnique, Reason: "NameOfDispatcher",
+			Message: "a mesh " + other + " in this namespace would have dispatchers of this name; rename the mesh if there is one"})
+	}
+}
+
+// dispatcherName is the mesh's own name where someone else scales the
+// dispatchers, by that name. Otherwise it is another, so that this one is free:
+// KEDA refuses a ScaledObject for what has one already (its admission webhook,
+// apis/keda/v1alpha1/scaledobject_webhook.go), and theirs could never come.
+func (b *builder) dispatcherName() string {
+	if b.found.ForeignScaler != "" {
+		return b.plan.Name
+	}
+	return DispatcherName(b.plan.Name)
 }
 
 // meta of an object that belongs to the mesh, and to f unless it is nil.

@@ -73,7 +73,9 @@ func (b *builder) frontPolicy() {
 		b.metricsRule())...)
 }
 
-func (b *builder) dispatcherPolicy() { b.policy(b.plan.Name, RoleDispatcher, nil, b.metricsRule()) }
+func (b *builder) dispatcherPolicy() {
+	b.policy(b.dispatcherName(), RoleDispatcher, nil, b.metricsRule())
+}
 
 // metricsRule admits the controller, which gathers the metrics of all.
 func (b *builder) metricsRule() networkingv1.NetworkPolicyIngressRule {

@@ -69,7 +69,7 @@ func (b *builder) dispatcherScaler() {
 		triggers = append(triggers, b.pushTrigger(1, queues...))
 	}
 	most := int(*b.plan.Mesh.Spec.Policies.Scaling.MaxReplicas)
-	b.scaledObject(b.plan.Name, RoleDispatcher, nil, 0, most, triggers)
+	b.scaledObject(b.plan.Name, b.dispatcherName(), RoleDispatcher, nil, 0, most, triggers)
 }
 
 // functionScaler scales on the function's own queue, and on what policies ask.
@@ -125,7 +125,7 @@ func (b *builder) functionScaler(f *mesh.Function) {
 		b.note(Note{Function: f.Name, Path: at(f, "scaler"), Type: TypeTriggersHonoured, Reason: "NotWoken",
 			Message: "KEDA wakes it for events in its queue, and not for HTTP requests: at zero they fail; set scaling.minReplicas to 1, or scaler: knative"})
 	}
-	b.scaledObject(f.Service, RoleFunction, f, least, max(s.Max, least), triggers)
+	b.scaledObject(f.Service, f.Service, RoleFunction, f, least, max(s.Max, least), triggers)
 }
 
 // queueTrigger derives a trigger, or notes why there is none; f is nil for the
@@ -164,14 +164,14 @@ func (b *builder) triggerAuthentication(name string, spec kinds.TriggerAuthentic
 	})
 }
 
-// scaledObject desires one, unless it would have no trigger.
-func (b *builder) scaledObject(name, role string, f *mesh.Function, least, most int, triggers []kinds.Trigger) {
+// scaledObject desires one for a Deployment, unless it would have no trigger.
+func (b *builder) scaledObject(name, target, role string, f *mesh.Function, least, most int, triggers []kinds.Trigger) {
 	if len(triggers) == 0 {
 		return
 	}
 	s := &kinds.ScaledObject{TypeMeta: typeMeta(kinds.KEDAAPI, "ScaledObject"), ObjectMeta: b.meta(name, role, f)}
 	s.Spec = kinds.ScaledObjectSpec{
-		ScaleTargetRef:  kinds.ScaleTarget{Name: name},
+		ScaleTargetRef:  kinds.ScaleTarget{Name: target},
 		MinReplicaCount: ptr(int32(least)), MaxReplicaCount: ptr(int32(most)), Triggers: triggers,
 		Advanced: &kinds.Advanced{HPA: kinds.HPAConfig{Behavior: kinds.HPABehavior{
 			ScaleDown: kinds.HPARules{StabilizationWindowSeconds: cooldownPeriod},
