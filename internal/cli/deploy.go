@@ -15,9 +15,11 @@ import (
 	"github.com/weftmesh/weft/api/v1beta1"
 	"github.com/weftmesh/weft/builder/image"
 	"github.com/weftmesh/weft/controller/desired"
+	"github.com/weftmesh/weft/internal/adminapi"
 	"github.com/weftmesh/weft/internal/cluster"
 	"github.com/weftmesh/weft/internal/local"
 	"github.com/weftmesh/weft/internal/local/replica"
+	"github.com/weftmesh/weft/internal/telemetry"
 	"github.com/weftmesh/weft/mesh"
 	"github.com/weftmesh/weft/mesh/source"
 )
@@ -152,15 +154,15 @@ func (d *deploy) choose(plan *mesh.Plan) error {
 	for _, f := range plan.Functions {
 		_, missing := replica.Locate(d.build.root, f)
 		// A command or a URL is for one machine.
-		builds := !d.noBuild && missing == nil && len(f.Spec.Command) == 0 && f.Spec.URL == ""
-		if builds {
+		code := missing == nil && len(f.Spec.Command) == 0 && f.Spec.URL == ""
+		if code && !d.noBuild {
 			d.build.functions = append(d.build.functions, f)
 		}
 		switch own := d.build.target == (image.Target{}); {
 		case f.Spec.Image != "":
-		case builds && own:
-			wrong = append(wrong, fmt.Errorf("function %s has no image, so there is nowhere to push; set it to REGISTRY/NAME:TAG, or say --to", f.Name))
-		case builds:
+		case code && own:
+			wrong = append(wrong, fmt.Errorf("function %s has no image, so it is not known where it is; set it to REGISTRY/NAME:TAG, or say --to", f.Name))
+		case code:
 			_, tag := image.SplitRef("")
 			d.engine.mesh.set = append(d.engine.mesh.set, fmt.Sprintf("spec.functions.%s.image=%s", f.Name, d.build.target.Ref(imageName(f), tag)))
 		default:
@@ -271,6 +273,9 @@ func (a *app) await(ctx context.Context, d *deploy, bundle *source.Bundle) error
 		for _, f := range missing.Functions {
 			fmt.Fprintf(a.Err, "%s is not ready: %s\n", f.Function, multiLine(f.Reason))
 		}
+		if len(missing.Functions) == 0 {
+			a.frontSays(ctx, d, name)
+		}
 		text := err
 		if errors.Is(waiting.Err(), context.DeadlineExceeded) {
 			text = fmt.Errorf("after %s, %w", d.timeout, err)
@@ -281,6 +286,24 @@ func (a *app) await(ctx context.Context, d *deploy, bundle *source.Bundle) error
 	}
 	a.deployed(d, bundle)
 	return nil
+}
+
+// frontSays prints the latest complaint of front and dispatchers: of a mesh
+// whose functions are ready, it is why the mesh is not.
+func (a *app) frontSays(ctx context.Context, d *deploy, name string) {
+	ctx, cancel := context.WithTimeout(ctx, frontWithin)
+	defer cancel()
+	wanted := telemetry.LogQuery{Function: telemetry.EngineLines, Level: "warn"}
+	var last adminapi.LogEntry
+	// It is no fault of the deployment if these cannot be read.
+	_ = d.on.Logs(ctx, cluster.LogQuery{Mesh: name, Most: 100}, func(l cluster.LogLine) {
+		if e, ok := wanted.Match(telemetry.Line{Time: l.Time, Function: l.Function, Text: l.Text}); ok && e.Time.After(last.Time) {
+			last = e
+		}
+	})
+	if last.Message != "" {
+		fmt.Fprintf(a.Err, "the front says: %s%s\n", multiLine(last.Message), logFields(last))
+	}
 }
 
 // deployed says where the mesh is, and what to try.

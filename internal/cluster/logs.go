@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
 	"github.com/weftmesh/weft/controller/desired"
 )
 
@@ -120,6 +122,9 @@ func (c *Cluster) containerLog(ctx context.Context, p *pod, container string, q 
 		query.Set("tailLines", strconv.Itoa(q.Most))
 	}
 	stream, err := c.stream(ctx, "api/v1/namespaces/"+c.namespace+"/pods/"+p.Metadata.Name+"/log", query)
+	if apierrors.IsNotFound(err) { // it has gone since it was listed
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("log of pod %s: %w", p.Metadata.Name, c.explain(pods, err))
 	}
