@@ -137,7 +137,9 @@ func New(cfg *rest.Config, o Options) (manager.Manager, error) {
 		return c.Watch(source.Kind(mgr.GetCache(), client.Object(k.object()), handler.EnqueueRequestsFromMapFunc(requests)))
 	}
 	r.installed.forget = func(ctx context.Context, k kind) error { return mgr.GetCache().RemoveInformer(ctx, k.object()) }
-	err = errors.Join(
+	// A replica that waits to lead watches pods too: it tells their metrics.
+	_, err = mgr.GetCache().GetInformer(context.Background(), &corev1.Pod{}, cache.BlockUntilSynced(false))
+	err = errors.Join(err,
 		c.Watch(source.Kind(mgr.GetCache(), client.Object(&v1beta1.FunctionMesh{}), &handler.EnqueueRequestForObject{})),
 		c.Watch(source.Kind(mgr.GetCache(), client.Object(&corev1.Pod{}), handler.EnqueueRequestsFromMapFunc(labelledBy), getsStuck)),
 		c.Watch(source.Kind(mgr.GetCache(), client.Object(crd), handler.EnqueueRequestsFromMapFunc(r.kindAppeared))),

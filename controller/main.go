@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 
+	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -35,6 +36,7 @@ func Main(ctx context.Context, args []string, stderr io.Writer) int {
 	}
 	o.Logger = slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: level}))
 	log.SetLogger(logr.FromSlogHandler(o.Logger.Handler()))
+	klog.SetSlogLogger(o.Logger) // of the libraries that elect a leader and watch
 	if err := start(ctx, o); err != nil {
 		o.Logger.Error("the controller ended: " + err.Error())
 		return 1

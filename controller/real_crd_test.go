@@ -248,7 +248,9 @@ func TestRealDefaults(t *testing.T) {
 	a := connect(t)
 	a.create(withFunction("state: [s]") + "\n")
 	u := a.get(of("functions.openfunction.io", "v1beta1", v1beta1.Kind), "m")
-	a.change("m", func(fm *v1beta1.FunctionMesh) { fm.Spec.Components = []v1beta1.Component{{Name: "s", Type: "state.redis"}} })
+	a.change("m", func(fm *v1beta1.FunctionMesh) {
+		fm.Spec.Components = []v1beta1.Component{{Name: "s", Type: "state.redis"}}
+	})
 	fm := a.mesh("m")
 	functions, _, _ := unstructured.NestedSlice(u.Object, "spec", "functions")
 	if got := functions[0].(map[string]any)["scaler"]; got != "knative" {
