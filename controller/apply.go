@@ -169,8 +169,9 @@ func (a *applier) takenBy(o *unstructured.Unstructured) string {
 	}
 }
 
-// prune deletes what the mesh has and should not have any more.
-func (a *applier) prune(ctx context.Context, have []kind, wanted map[string]bool) error {
+// prune deletes what the mesh has and should not have any more, unless may says
+// that it has to wait.
+func (a *applier) prune(ctx context.Context, have []kind, wanted map[string]bool, may func(*unstructured.Unstructured) (bool, error)) error {
 	var errs []error
 	for _, k := range have {
 		if k.readOnly {
@@ -189,7 +190,11 @@ func (a *applier) prune(ctx context.Context, have []kind, wanted map[string]bool
 			if wanted[key(o)] || a.takenBy(o) != "" || o.GetDeletionTimestamp() != nil {
 				continue
 			}
-			errs = append(errs, a.remove(ctx, o.DeepCopy()))
+			now, err := may(o)
+			if now {
+				err = a.remove(ctx, o.DeepCopy())
+			}
+			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)

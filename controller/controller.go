@@ -57,6 +57,8 @@ type Options struct {
 
 	// conflicts is retryConflicts if zero.
 	conflicts time.Duration
+	// retire is retireAfter if zero.
+	retire time.Duration
 }
 
 // New returns a manager whose Start does the controller's work until its
@@ -70,6 +72,9 @@ func New(cfg *rest.Config, o Options) (manager.Manager, error) {
 	}
 	if o.conflicts == 0 {
 		o.conflicts = retryConflicts
+	}
+	if o.retire == 0 {
+		o.retire = retireAfter
 	}
 	labelled, err := labels.NewRequirement(desired.LabelMesh, selection.Exists, nil)
 	if err != nil {
@@ -111,7 +116,7 @@ func New(cfg *rest.Config, o Options) (manager.Manager, error) {
 		client: mgr.GetClient(), direct: mgr.GetAPIReader(), recorder: mgr.GetEventRecorder("weft-controller"),
 		installed: &installed{watched: make(map[schema.GroupVersionKind]bool), mapper: mgr.GetRESTMapper()},
 		knative:   &knative{reader: mgr.GetAPIReader()},
-		settings:  o.Settings, log: o.Logger, conflicts: o.conflicts,
+		settings:  o.Settings, log: o.Logger, conflicts: o.conflicts, retire: o.retire,
 	}
 	c, err := controller.New("functionmesh", mgr, controller.Options{
 		Reconciler:            r,

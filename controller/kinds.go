@@ -42,6 +42,7 @@ func (k kind) toRead() kind { k.readOnly = true; return k }
 
 var (
 	kindKnativeService = of("serving.knative.dev", "v1", "Service").by("services.serving.knative.dev")
+	kindConfiguration  = of("serving.knative.dev", "v1", "Configuration").by("configurations.serving.knative.dev")
 	kindRevision       = of("serving.knative.dev", "v1", "Revision").by("revisions.serving.knative.dev").toRead()
 	kindScaledObject   = of("keda.sh", "v1alpha1", "ScaledObject").by("scaledobjects.keda.sh").andOthers()
 	kindComponent      = of("dapr.io", "v1alpha1", "Component").by("components.dapr.io").andOthers()
@@ -55,7 +56,7 @@ var kinds = []kind{
 	of("networking.k8s.io", "v1", "NetworkPolicy"),
 	kindDeployment,
 	kindKnativeService,
-	of("serving.knative.dev", "v1", "Configuration").by("configurations.serving.knative.dev"),
+	kindConfiguration,
 	kindRevision,
 	kindScaledObject,
 	of("keda.sh", "v1alpha1", "TriggerAuthentication").by("triggerauthentications.keda.sh"),

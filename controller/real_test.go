@@ -206,7 +206,7 @@ func (a *api) run(edit ...func(*Options)) (stop func()) {
 	cfg := rest.CopyConfig(server.cfg)
 	cfg.Impersonate = rest.ImpersonationConfig{UserName: account, Groups: []string{"system:serviceaccounts", "system:authenticated"}}
 	o := Options{
-		Settings: settings, Metrics: "127.0.0.1:0", Health: "0", conflicts: 300 * time.Millisecond,
+		Settings: settings, Metrics: "127.0.0.1:0", Health: "0", conflicts: 300 * time.Millisecond, retire: time.Millisecond,
 		Logger: slog.New(slog.NewTextHandler(logOf(a.t), &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}
 	for _, f := range edit {

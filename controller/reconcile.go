@@ -42,6 +42,10 @@ type Reconciler struct {
 	log       *slog.Logger
 	// conflicts is how soon a name that someone else has is looked at again.
 	conflicts time.Duration
+	// retire is how long a revision stays that is called no more.
+	retire time.Duration
+	// retiring is since when a Configuration is not called any more.
+	retiring sync.Map // types.UID -> time.Time
 	// written is the status that was last written of each mesh.
 	written sync.Map // types.NamespacedName -> written
 }
@@ -89,6 +93,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	switch {
 	case soon:
 		return ctrl.Result{RequeueAfter: retrySoon}, nil
+	case run.rest > 0:
+		return ctrl.Result{RequeueAfter: run.rest}, nil
 	case len(run.conflicts) > 0:
 		return ctrl.Result{RequeueAfter: r.conflicts}, nil
 	}
@@ -111,6 +117,8 @@ type run struct {
 	// conflicts and failures are objects that could not be applied.
 	conflicts []*conflictError
 	failures  []error
+	// rest is after how long something may go that has to wait.
+	rest time.Duration
 }
 
 // reconcile brings the cluster to what the mesh asks for. An object that fails is
@@ -154,6 +162,7 @@ func (r *run) reconcile(ctx context.Context) error {
 		}
 		if err == nil {
 			r.applied[key(u)] = now
+			r.retiring.Delete(now.GetUID())
 		}
 		r.failed(err)
 	}
@@ -161,7 +170,7 @@ func (r *run) reconcile(ctx context.Context) error {
 	// someone else has is no reason to wait: it may be something of the object
 	// that is to go, such as the Service that Knative makes beside its own.
 	if len(r.failures) == 0 {
-		r.failed(a.prune(ctx, r.have, wanted))
+		r.failed(a.prune(ctx, r.have, wanted, func(o *unstructured.Unstructured) (bool, error) { return r.retired(ctx, o, wanted) }))
 	}
 	if writes > 0 {
 		r.log.Info("applied", "mesh", r.mesh.Namespace+"/"+r.mesh.Name, "objects", len(state.Objects), "writes", writes)
