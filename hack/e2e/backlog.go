@@ -100,9 +100,9 @@ func backlog(ctx context.Context, e *env) error {
 	}
 	e.figure("backlog_to_zero_seconds", seconds(time.Since(begun)), "from the last event until no pod but the front's was left")
 	most := watch()
-	e.figure("backlog_dispatchers", most[queued], "dispatchers beside the front's, at most")
+	e.figure("backlog_dispatchers", most[queued+"-dispatcher"], "dispatchers beside the front's, at most")
 	e.figure("backlog_work_replicas", most[queued+"-work"], "replicas of the function with scaler: keda, at most")
-	for _, name := range []string{queued, queued + "-work"} {
+	for _, name := range []string{queued + "-dispatcher", queued + "-work"} {
 		if most[name] < 2 {
 			return fmt.Errorf("%s had %d replicas at most, and %d events call for more", name, most[name], count)
 		}

@@ -9,7 +9,7 @@ import (
 )
 
 // lastLines of a list or a log are what look prints.
-const lastLines = 30
+const lastLines = 25
 
 // look prints what may say why a step failed: what there is, why meshes are not
 // ready, warnings, and the logs of pods that do not run as they should, of
@@ -17,7 +17,7 @@ const lastLines = 30
 func (e *env) look(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	e.print(ctx, "", "get", "functionmesh,ksvc,deployment,scaledobject,hpa,pods")
+	e.print(ctx, "", "get", "functionmesh,ksvc,scaledobject,hpa,pods")
 	e.print(ctx, "", "get", "functionmesh", "-o", `jsonpath={range .items[*]}{range .status.conditions[?(@.status!="True")]}{.type} {.reason}: {.message}{"\n"}{end}{end}`)
 	e.print(ctx, "", "get", "events", "--sort-by=.lastTimestamp", "--field-selector=type=Warning", "-o", "custom-columns=OBJECT:.involvedObject.name,REASON:.reason,COUNT:.count,MESSAGE:.message")
 	for _, name := range e.unwell(ctx) {

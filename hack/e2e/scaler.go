@@ -27,7 +27,7 @@ func foreignScaler(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	if out, err := e.in(ctx, e.keda, "get", "service", "prometheus", "--ignore-not-found", "-o", "name"); err != nil {
+	if out, err := e.in(ctx, e.keda, "get", "service", "-l", "!weft.dev/e2e", "--field-selector=metadata.name=prometheus", "-o", "name"); err != nil {
 		return err
 	} else if len(out) > 0 {
 		return fmt.Errorf("there is a Service prometheus in %s, whose place the test would take", e.keda)
@@ -41,7 +41,7 @@ func foreignScaler(ctx context.Context, e *env) error {
 	if err := e.apply(ctx, string(text)); err != nil {
 		return err
 	}
-	if _, err := await(ctx, time.Minute, e.scalers(article, "order-mesh-scaler")); err != nil {
+	if _, err := await(ctx, time.Minute, e.scaledBy(article, "order-mesh-scaler", article)); err != nil {
 		return fmt.Errorf("the article's ScaledObject does not take over: %w", err)
 	}
 	tell("order-mesh-scaler has taken over, and Weft's is gone")
@@ -60,7 +60,7 @@ func foreignScaler(ctx context.Context, e *env) error {
 	if _, err := e.kubectl(ctx, "delete", "scaledobject", "order-mesh-scaler", "--timeout=60s"); err != nil {
 		return err
 	}
-	if _, err := await(ctx, time.Minute, e.scalers(article, article)); err != nil {
+	if _, err := await(ctx, time.Minute, e.scaledBy(article, article, article+"-dispatcher")); err != nil {
 		return fmt.Errorf("Weft's ScaledObject does not come back: %w", err)
 	}
 	tell("it is gone, and Weft's is back")
@@ -84,9 +84,9 @@ func (e *env) load(ctx context.Context, n int) error {
 	return err
 }
 
-// scalers says whether one ScaledObject alone targets a Deployment, and is
-// ready, and whether the mesh of that name says so if it is not its own.
-func (e *env) scalers(target, name string) func(context.Context) (bool, string, error) {
+// scaledBy says whether a mesh's dispatchers have one ScaledObject alone, on this
+// Deployment, and it is ready, and whether the mesh says so if it is not its own.
+func (e *env) scaledBy(mesh, name, target string) func(context.Context) (bool, string, error) {
 	return func(ctx context.Context) (bool, string, error) {
 		type condition struct{ Type, Status, Reason, Message string }
 		all, err := list[struct {
@@ -100,10 +100,10 @@ func (e *env) scalers(target, name string) func(context.Context) (bool, string, 
 		var names []string
 		ready := false
 		for _, s := range all {
-			if s.Spec.ScaleTargetRef.Name != target {
+			if to := s.Spec.ScaleTargetRef.Name; to != mesh && to != mesh+"-dispatcher" {
 				continue
 			}
-			names = append(names, s.Metadata.Name)
+			names = append(names, s.Metadata.Name+" on "+s.Spec.ScaleTargetRef.Name)
 			ready = slices.ContainsFunc(s.Status.Conditions, func(c condition) bool { return c.Type == "Ready" && c.Status == "True" })
 		}
 		meshes, err := list[struct {
@@ -112,11 +112,11 @@ func (e *env) scalers(target, name string) func(context.Context) (bool, string, 
 		}](ctx, e, "functionmeshes", "")
 		said := false
 		for _, m := range meshes {
-			if m.Metadata.Name == target {
+			if m.Metadata.Name == mesh {
 				said = slices.ContainsFunc(m.Status.Conditions, func(c condition) bool { return c.Reason == "ForeignScaledObject" })
 			}
 		}
-		return err == nil && ready && said == (name != target) && slices.Equal(names, []string{name}),
-			fmt.Sprintf("the ScaledObjects of %s are %s (ready: %t); the mesh speaks of a foreign one: %t", target, strings.Join(names, ", "), ready, said), err
+		return err == nil && ready && said == (name != mesh) && slices.Equal(names, []string{name + " on " + target}),
+			fmt.Sprintf("the ScaledObjects of %s are %s (ready: %t); the mesh speaks of a foreign one: %t", mesh, strings.Join(names, ", "), ready, said), err
 	}
 }
