@@ -120,6 +120,7 @@ func TestNames(t *testing.T) {
 		want                   []string
 	}{
 		"Front":      {reason: "the front has that name", mesh: "shop", function: "front", want: []string{"!NamesUnique/NameOfFront"}},
+		"Scaler":     {reason: "KEDA finds the front by that name", mesh: "shop", function: "frontScaler", want: []string{"!NamesUnique/NameOfFront"}},
 		"Dispatcher": {reason: "the dispatchers have that name", mesh: "shop", function: "dispatcher", want: []string{"!NamesUnique/NameOfDispatcher"}},
 		"FrontMesh":  {reason: "a mesh shop beside it would have a front of that name", mesh: "shop-front", function: "pack", want: []string{"NamesUnique/NameOfFront"}},
 		"Long": {reason: "names are cut, and stay names", mesh: "a-mesh-with-a-name-that-is-as-long-as-one-can-be-52c",

@@ -45,10 +45,8 @@ func (b *builder) front() {
 		Selector: b.labels(RoleFront, nil),
 		Ports:    []corev1.ServicePort{servicePort("http", 80, portHTTP), servicePort("sink", portSink, portSink), servicePort("metrics", portMetrics, portMetrics)},
 	}
-	if b.pushes() {
-		service.Spec.Ports = append(service.Spec.Ports, servicePort("scaler", portScaler, portScaler))
-	}
 	b.add(d, service)
+	b.scalerService()
 }
 
 // leases says whether some trigger runs in one front only: of several, the one

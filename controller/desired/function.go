@@ -11,7 +11,7 @@ func (b *builder) functions() {
 	for _, f := range b.plan.Functions {
 		b.triggers(f)
 		switch {
-		case f.Service == FrontName(b.plan.Name), f.Service == DispatcherName(b.plan.Name):
+		case b.frontsName(f), f.Service == DispatcherName(b.plan.Name):
 			continue // it has been said
 		case f.Spec.Image == "":
 			message := "it has no image; build one with weft build, or let weft deploy do so, and set image"

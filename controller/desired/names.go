@@ -31,6 +31,9 @@ const maxName = 63
 // FrontName is the name of a mesh's front: Deployment, Service and app id.
 func FrontName(mesh string) string { return mesh + "-front" }
 
+// ScalerName is the name of the Service by which KEDA finds a mesh's fronts.
+func ScalerName(mesh string) string { return shorten(mesh+"-front-scaler", maxName) }
+
 // DispatcherName is the name of the Deployment of a mesh's dispatchers, as long
 // as nobody else scales them (Found.ForeignScaler).
 func DispatcherName(mesh string) string { return mesh + "-dispatcher" }
@@ -60,11 +63,11 @@ func shortHash(text string) string {
 // object, and reports what the names alone do not tell.
 func (b *builder) names() {
 	for _, f := range b.plan.Functions {
-		switch f.Service {
-		case FrontName(b.plan.Name):
+		switch {
+		case b.frontsName(f):
 			b.note(Note{Function: f.Name, Path: at(f, "name"), Type: TypeNamesUnique, Reason: "NameOfFront", Blocking: true,
 				Message: "the front of the mesh is called " + f.Service + " too; rename the function"})
-		case DispatcherName(b.plan.Name):
+		case f.Service == DispatcherName(b.plan.Name):
 			b.note(Note{Function: f.Name, Path: at(f, "name"), Type: TypeNamesUnique, Reason: "NameOfDispatcher", Blocking: true,
 				Message: "the dispatchers of the mesh are called " + f.Service + " too; rename the function"})
 		}
@@ -88,6 +91,11 @@ func (b *builder) dispatcherName() string {
 		return b.plan.Name
 	}
 	return DispatcherName(b.plan.Name)
+}
+
+// frontsName says whether a Service of the front has the name of f's.
+func (b *builder) frontsName(f *mesh.Function) bool {
+	return f.Service == FrontName(b.plan.Name) || f.Service == ScalerName(b.plan.Name)
 }
 
 // meta of an object that belongs to the mesh, and to f unless it is nil.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -31,9 +32,24 @@ func (b *builder) pushes() bool {
 	return b.settings.Has.KEDA && !b.settings.Polls && strings.EqualFold(b.carrier.Type, typeJetStream)
 }
 
+// scalerService is where KEDA finds the fronts, also those that wait for their
+// broker: it does not make an HPA of a ScaledObject whose scaler does not answer,
+// and tries again only after as long as it has tried by then.
+func (b *builder) scalerService() {
+	if !b.pushes() {
+		return
+	}
+	s := &corev1.Service{TypeMeta: typeMeta("v1", "Service"), ObjectMeta: b.meta(ScalerName(b.plan.Name), RoleFront, nil)}
+	s.Spec = corev1.ServiceSpec{
+		Selector: b.labels(RoleFront, nil), PublishNotReadyAddresses: true,
+		Ports: []corev1.ServicePort{servicePort("scaler", portScaler, portScaler)},
+	}
+	b.add(s)
+}
+
 // pushTrigger has the front tell of these functions' queues.
 func (b *builder) pushTrigger(activation int, watched ...scalers.Watched) kinds.Trigger {
-	t := scalers.Push(fmt.Sprintf("%s.%s.svc:%d", FrontName(b.plan.Name), b.plan.Namespace, portScaler),
+	t := scalers.Push(fmt.Sprintf("%s.%s.svc:%d", ScalerName(b.plan.Name), b.plan.Namespace, portScaler),
 		scalers.Pushed{Queues: watched, Activation: activation})
 	t.Name = "queue"
 	return t

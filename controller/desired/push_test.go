@@ -15,7 +15,7 @@ func TestPush(t *testing.T) {
 		Type     string
 		Metadata map[string]any
 	}
-	const front = "shop-front.default.svc:8082"
+	const front = "shop-front-scaler.default.svc:8082"
 	pushed := func(queues, activation string) trigger {
 		return trigger{"external-push", map[string]any{"scalerAddress": front, "queues": queues, "activation": activation}}
 	}
@@ -47,7 +47,7 @@ func TestPush(t *testing.T) {
 			function:    []trigger{pushed("pack=70", "0"), {"prometheus", map[string]any{"serverAddress": "http://p", "query": "q", "threshold": "1"}}},
 			dispatchers: []trigger{pushed("check=100,ship=20", "1")},
 		},
-		"Other":  {reason: "a front learns of all events from JetStream alone", more: redis, interval: 2, dispatchEvery: 2},
+		"Other":  {reason: "a front learns of all events from JetStream alone", more: redis, change: func(s *desired.Settings) { s.Broker.Name = "" }, interval: 2, dispatchEvery: 2},
 		"NoKEDA": {reason: "nobody asks", change: func(s *desired.Settings) { s.Has.KEDA = false }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -81,13 +81,9 @@ connections: [{from: order, to: pack}, {from: order, to: check}, {from: order, t
 					t.Errorf("%s: pollingInterval of %s is %v, want %d", c.reason, scaler, got, want)
 				}
 			}
-			served := false
-			all, _ := at(find(t, st, "Service", "shop-front"), "spec", "ports").([]any)
-			for _, port := range all {
-				served = served || at(port, "port") == int64(8082)
-			}
-			if served != c.served {
-				t.Errorf("%s: the front's Service has the port: %v", c.reason, served)
+			service := find(t, st, "Service", "shop-front-scaler")
+			if got := at(service, "spec", "publishNotReadyAddresses") == true && at(service, "spec", "ports", 0, "port") == int64(8082); got != c.served {
+				t.Errorf("%s: fronts are found, ready or not: %v", c.reason, got)
 			}
 			var from []any
 			rules, _ := at(find(t, st, "NetworkPolicy", "shop-front"), "spec", "ingress").([]any)

@@ -2,8 +2,10 @@ package dataplane
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/weftmesh/weft/scalers/push"
@@ -18,10 +20,13 @@ const scalerWithin = 2 * time.Second
 type scaler struct {
 	server   *push.Server
 	listener net.Listener
+	queues   atomic.Pointer[push.Queues] // nil until the broker is reached
 }
 
-// listenScaler takes the address at which KEDA asks a front.
-func (p *process) listenScaler() (err error) {
+// listenScaler serves KEDA in a front. It begins before the broker is reached,
+// and ends last: KEDA waits ever longer before it comes again where nobody
+// answered, and asks for what is always the same when a ScaledObject is made.
+func (p *process) listenScaler() error {
 	if p.opts.Role != RoleFront {
 		return nil
 	}
@@ -29,20 +34,22 @@ func (p *process) listenScaler() (err error) {
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	p.scaler = &scaler{server: push.New(p.broker, p.opts.Logger), listener: l}
+	s := &scaler{listener: l}
+	s.server = push.New(s, p.opts.Logger)
+	p.scaler = s
+	go func() {
+		if err := s.server.Serve(l); err != nil {
+			p.servers.failed <- err
+		}
+	}()
 	return nil
 }
 
-// serve begins, and tells of an end that nobody asked for.
-func (s *scaler) serve(failed chan<- error) {
-	if s == nil {
-		return
+// begin has s count in the queues of a broker that was reached.
+func (s *scaler) begin(q push.Queues) {
+	if s != nil {
+		s.queues.Store(&q)
 	}
-	go func() {
-		if err := s.server.Serve(s.listener); err != nil {
-			failed <- err
-		}
-	}()
 }
 
 func (s *scaler) address() string {
@@ -52,7 +59,7 @@ func (s *scaler) address() string {
 	return s.listener.Addr().String()
 }
 
-// shutdown sends KEDA to the next front.
+// shutdown sends KEDA to the next front. It may be called again.
 func (s *scaler) shutdown() {
 	if s == nil {
 		return
@@ -60,4 +67,22 @@ func (s *scaler) shutdown() {
 	ctx, cancel := context.WithTimeout(context.Background(), scalerWithin)
 	defer cancel()
 	s.server.Shutdown(ctx)
+}
+
+var errNotReached = errors.New("the broker is not there yet")
+
+// Lag implements push.Queues.
+func (s *scaler) Lag(ctx context.Context, queue string) (int, error) {
+	if q := s.queues.Load(); q != nil {
+		return (*q).Lag(ctx, queue)
+	}
+	return 0, errNotReached
+}
+
+// Arrival implements push.Queues.
+func (s *scaler) Arrival(queue string, arrived func()) (stop func(), err error) {
+	if q := s.queues.Load(); q != nil {
+		return (*q).Arrival(queue, arrived)
+	}
+	return nil, errNotReached
 }

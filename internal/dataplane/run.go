@@ -47,11 +47,16 @@ func Run(ctx context.Context, opts Options) error {
 	if err := p.read(); err != nil {
 		return err
 	}
-	// First what probes ask: a process that waits for its broker is alive, and
-	// not ready.
+	// First what probes and KEDA ask: a process that waits for its broker is
+	// alive, and not ready.
 	if err := p.servers.listenMetrics(p); err != nil {
 		return err
 	}
+	if err := p.listenScaler(); err != nil {
+		p.servers.close()
+		return err
+	}
+	defer p.scaler.shutdown()
 	if err := p.reachBroker(ctx); err != nil {
 		p.servers.close()
 		if ctx.Err() != nil {
@@ -60,8 +65,9 @@ func Run(ctx context.Context, opts Options) error {
 		return err
 	}
 	defer p.broker.nc.Close()
+	p.scaler.begin(p.broker.Broker)
 	p.recorder.SetSources(telemetry.Sources{Queues: p.queueStats, DeadLetters: p.deadLetters})
-	if err := p.listen(); err != nil {
+	if err := p.servers.listen(p); err != nil {
 		p.servers.close()
 		return err
 	}
@@ -71,7 +77,6 @@ func Run(ctx context.Context, opts Options) error {
 	pulled := make(chan error, 1)
 	go func() { pulled <- p.dispatcher.Run(pull) }()
 	p.servers.serve()
-	p.scaler.serve(p.servers.failed)
 	p.taking.Store(true)
 	opts.Logger.Info(string(opts.Role)+" is ready", "mesh", p.plan.Namespace+"/"+p.plan.Name)
 	if opts.OnReady != nil {
@@ -87,7 +92,6 @@ func Run(ctx context.Context, opts Options) error {
 	p.taking.Store(false)
 	opts.Logger.Info("stopping: calls under way may finish")
 	stopPulling()
-	p.scaler.shutdown()
 	p.linger(err)
 	drain, cancel := context.WithTimeout(context.Background(), opts.Drain)
 	defer cancel()
@@ -100,15 +104,8 @@ func Run(ctx context.Context, opts Options) error {
 	}
 	// Functions may emit as long as one of their calls is under way.
 	p.servers.shutdown(drain)
+	p.scaler.shutdown()
 	return errors.Join(err, p.broker.Close())
-}
-
-// listen takes the addresses of p's role.
-func (p *process) listen() error {
-	if err := p.servers.listen(p); err != nil {
-		return err
-	}
-	return p.listenScaler()
 }
 
 // linger waits until a front is sent no more requests: it takes a while until
