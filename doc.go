@@ -34,6 +34,7 @@
 //
 //	cmd/weft, internal/cli  the command
 //	internal/adminapi       how the command talks to a running engine
+//	internal/cluster        how the command talks to a Kubernetes cluster
 //	internal/wire           CloudEvents over HTTP
 //	internal/contract       what engine and function agree on
 //	internal/architecture   tests that hold imports to their direction
