@@ -81,7 +81,7 @@ kind: Service
 metadata: {name: collector}
 spec:
   selector: {app: collector}
-  ports: [{name: http, port: 80, targetPort: 8080}, {name: smtp, port: 1025}]
+  ports: [{name: http, port: 80, targetPort: 8080}, {name: prometheus, port: 9090, targetPort: 8080}, {name: smtp, port: 1025}]
 ---
 apiVersion: v1
 kind: Pod

@@ -113,7 +113,9 @@ func (e *env) scaledBy(mesh, name, target string) func(context.Context) (bool, s
 		said := false
 		for _, m := range meshes {
 			if m.Metadata.Name == mesh {
-				said = slices.ContainsFunc(m.Status.Conditions, func(c condition) bool { return c.Reason == "ForeignScaledObject" })
+				said = slices.ContainsFunc(m.Status.Conditions, func(c condition) bool {
+					return c.Type == "ScalingHonoured" && strings.Contains(c.Message, "order-mesh-scaler")
+				})
 			}
 		}
 		return err == nil && ready && said == (name != mesh) && slices.Equal(names, []string{name + " on " + target}),
