@@ -18,8 +18,8 @@ if [[ -z ${KUBECONFIG:-} ]]; then
 	export KUBECONFIG=$ours
 fi
 if [[ $KUBECONFIG == "$ours" || $KUBECONFIG -ef $ours ]]; then
-	: "${WEFT_REGISTRY:=198.18.8.2:5000}" "${WEFT_INSECURE:=true}"
-	export WEFT_REGISTRY WEFT_INSECURE
+	: "${WEFT_REGISTRY:=198.18.8.2:5000}" "${WEFT_INSECURE:=true}" "${E2E_NATS:=default/nats-0}"
+	export WEFT_REGISTRY WEFT_INSECURE E2E_NATS
 fi
 PATH=$PATH:$PWD/bin/cluster
 command -v kubectl >/dev/null || hack/cluster/build.sh kubernetes-api

@@ -18,8 +18,8 @@ import (
 
 // env is the cluster under test, and what is known of it.
 type env struct {
-	registry, overlay, redis, namespace, keda string
-	insecure, keep, reuse                     bool
+	registry, overlay, redis, namespace, keda, nats string
+	insecure, keep, reuse                           bool
 
 	root, dir string // of the repository; for what is made
 	cluster   *cluster.Cluster

@@ -2,10 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // overlay is what is installed: an overlay of the repository, with the images
@@ -99,7 +103,7 @@ spec:
 // prepare makes the namespace, anew if it is there, and what stands beside the
 // meshes.
 func prepare(ctx context.Context, e *env) error {
-	if err := removeNamespace(ctx, e); err != nil {
+	if err := errors.Join(removeNamespace(ctx, e), e.purge(ctx)); err != nil {
 		return err
 	}
 	if _, err := e.kubectl(ctx, "create", "namespace", e.namespace); err != nil {
@@ -115,6 +119,45 @@ func prepare(ctx context.Context, e *env) error {
 		return err
 	}
 	e.openCollector()
+	return nil
+}
+
+// purge removes the queues that meshes of the namespace have left at their
+// broker, which weft delete --cluster leaves there.
+func (e *env) purge(ctx context.Context) error {
+	namespace, pod, ok := strings.Cut(e.nats, "/")
+	if !ok {
+		return nil // somebody else's, to look after
+	}
+	forward, err := e.cluster.In(namespace).Pod(ctx, pod, 4222)
+	if err != nil {
+		return fmt.Errorf("NATS, to remove queues: %w", err)
+	}
+	defer func() { _ = forward.Close() }() // it has done its work
+	nc, err := nats.Connect("nats://"+forward.Address, nats.NoReconnect())
+	if err != nil {
+		return fmt.Errorf("NATS, to remove queues: %w", err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return err
+	}
+	names := js.StreamNames(ctx)
+	var all []string
+	for name := range names.Name() {
+		if strings.HasPrefix(name, "WEFT_"+e.namespace+"_") {
+			all = append(all, name)
+		}
+	}
+	if err := names.Err(); err != nil {
+		return fmt.Errorf("queues of %s: %w", e.namespace, err)
+	}
+	for _, name := range all {
+		if err := js.DeleteStream(ctx, name); err != nil {
+			return fmt.Errorf("queue %s: %w", name, err)
+		}
+	}
 	return nil
 }
 
@@ -148,7 +191,7 @@ func removeNamespace(ctx context.Context, e *env) error {
 
 // clean removes what the steps have made, the controller included.
 func clean(ctx context.Context, e *env) error {
-	if err := removeNamespace(ctx, e); err != nil {
+	if err := errors.Join(removeNamespace(ctx, e), e.purge(ctx)); err != nil {
 		return err
 	}
 	_, err := e.command(ctx, nil, "kubectl", "delete", "-k", filepath.Join(e.dir, "install"), "--ignore-not-found", "--timeout=120s")
