@@ -57,16 +57,17 @@ func (f *clusterFlags) settings() desired.Settings {
 			{Name: "natsURL", Value: f.nats},
 		}},
 		OTLPEndpoint: f.otlp, Polls: f.kedaPolls,
-		Has:          desired.Installed{Knative: true, KEDA: true, Dapr: true, HPA: true},
+		Has: desired.Installed{Knative: true, KEDA: true, Dapr: true, HPA: true},
 	}
 }
 
 func (a *app) renderCmd() *cobra.Command {
 	var (
-		flags          meshFlags
-		cluster        clusterFlags
-		format, images string
-		tokens         bool
+		flags             meshFlags
+		cluster           clusterFlags
+		namespace, images string
+		format            string
+		tokens            bool
 	)
 	c := &cobra.Command{
 		Use:   "render",
@@ -81,8 +82,8 @@ the file. If the mesh could not run like this, the exit code is 1.
 
 The functions' tokens are random, and not printed with the rest; --tokens prints
 them alone, to be created once.`,
-		Example: `weft render > mesh.k8s.yaml
-weft render --tokens | kubectl create -f -
+		Example: `weft render -n shop > mesh.k8s.yaml
+weft render -n shop --tokens | kubectl create -f -
 weft build -o json | weft render --images - | kubectl apply -f -`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -95,6 +96,9 @@ weft build -o json | weft render --images - | kubectl apply -f -`,
 			if err := a.pin(&flags, images); err != nil {
 				return err
 			}
+			if namespace != "" {
+				flags.set = append(flags.set, "metadata.namespace="+namespace)
+			}
 			bundle, err := a.loadForCluster(flags)
 			if err != nil {
 				return err
@@ -106,7 +110,7 @@ weft build -o json | weft render --images - | kubectl apply -f -`,
 			if err := a.printObjects(withoutTokens(bundle.Plan, state.Objects), format); err != nil {
 				return err
 			}
-			return a.printNotes(bundle, state.Notes)
+			return a.printNotes(bundle, state.Notes, flags)
 		},
 	}
 	flags.add(c)
@@ -114,6 +118,7 @@ weft build -o json | weft render --images - | kubectl apply -f -`,
 	c.Flags().StringVarP(&format, "output", "o", formatYAML, "`FORMAT`: yaml or json")
 	complete(c, "output", formatYAML, formatJSON)
 	c.Flags().BoolVar(&tokens, "tokens", false, "print the Secret with the functions' tokens alone, freshly made")
+	c.Flags().StringVarP(&namespace, "namespace", "n", "", "`NAMESPACE` of the resources (default the file's, else default)")
 	c.Flags().StringVar(&images, "images", "", "`FILE` with what weft build -o json printed, to pin images by digest; - for stdin")
 	return c
 }
@@ -199,14 +204,18 @@ func (a *app) printObjects(objects []runtime.Object, format string) error {
 
 // printNotes prints notes as problems of the mesh, those alike for several
 // functions as one.
-func (a *app) printNotes(bundle *source.Bundle, notes []desired.Note) error {
+func (a *app) printNotes(bundle *source.Bundle, notes []desired.Note, flags meshFlags) error {
 	problems := bundle.Place(noteProblems(notes))
 	for _, p := range problems {
 		fmt.Fprintln(a.Err, p)
 	}
 	a.printBeside(bundle)
 	name := desired.TokensName(bundle.Plan.Name)
-	fmt.Fprintf(a.Err, "weft: the Secret %s is not among them; make it once: weft render --tokens | kubectl create -f -\n", name)
+	again := "weft render --tokens -n " + bundle.Plan.Namespace
+	if flags.file != "" {
+		again += " -f " + quoted(flags.file)
+	}
+	fmt.Fprintf(a.Err, "weft: the Secret %s is not among them; make it once: %s | kubectl create -f -\n", name, again)
 	if n := len(problems.Errors()); n > 0 {
 		return withHint(fmt.Errorf("the mesh cannot run like this: %s", plural(n, "fault")), "what was printed is complete but for those")
 	}
