@@ -27,6 +27,10 @@ type Options struct {
 	// state. It is the engine's embedded broker, is used with the same names of
 	// queues, and stays open when the Broker closes.
 	Local delivery.Broker
+	// Shared says that Local is one for all engines of the mesh, as a JetStream
+	// server is. Then events are taken as they come: they wait for nobody in
+	// particular, and who took them may go.
+	Shared bool
 	// Dir is the engine's data directory, which no other engine of the mesh on
 	// this machine has. Servers that keep a session for each engine know it by
 	// machine and directory: an engine whose data was removed has the session of
@@ -46,6 +50,7 @@ type Broker struct {
 	traits          traits
 	open            connector
 	local           delivery.Broker
+	shared          bool // local is one for all engines
 	log             *slog.Logger
 	quiet           quiet
 	publisher       *publisher
@@ -89,7 +94,7 @@ func Open(ctx context.Context, o Options) (delivery.Broker, error) {
 func newBroker(o Options, name, typ string) *Broker {
 	b := &Broker{
 		name: name, typ: typ, namespace: o.Namespace, mesh: o.Mesh, traits: traitsOf(typ),
-		local: o.Local, log: o.Logger, queues: make(map[string]*queue),
+		local: o.Local, shared: o.Shared, log: o.Logger, queues: make(map[string]*queue),
 	}
 	if b.log == nil {
 		b.log = slog.Default()

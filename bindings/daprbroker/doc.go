@@ -32,6 +32,9 @@
 // closed, as when a circuit is open. A Local that is full or cannot write leaves
 // events where they are.
 //
+// Where Local is one for all engines (Options.Shared), as on a cluster, none of
+// that is so: events are taken as they come.
+//
 // # Names
 //
 // For the mesh <mesh> of namespace <ns> there are

@@ -3,6 +3,7 @@ package daprbroker
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -53,7 +54,11 @@ type queue struct {
 
 func newQueue(b *Broker, name string) *queue {
 	q := &queue{b: b, name: name, topic: b.topic(name), consumer: b.consumer(name), renewal: make(chan struct{}, 1), hurried: make(chan struct{}, 1)}
-	q.room = newRoom(func(ctx context.Context) (int, error) {
+	most := ahead
+	if b.shared {
+		most = math.MaxInt32 // who takes an event keeps it from nobody
+	}
+	q.room = newRoom(most, func(ctx context.Context) (int, error) {
 		s, err := b.local.Stats(ctx, name)
 		return s.Waiting, err
 	})

@@ -24,6 +24,7 @@ const (
 // Local knows already does not add to it.
 type room struct {
 	waiting func(context.Context) (int, error) // in Local
+	ahead   int                                // how many may wait there
 
 	mu   sync.Mutex
 	left int
@@ -36,8 +37,8 @@ type room struct {
 	since   time.Time
 }
 
-func newRoom(waiting func(context.Context) (int, error)) *room {
-	return &room{waiting: waiting, more: make(chan struct{})}
+func newRoom(ahead int, waiting func(context.Context) (int, error)) *room {
+	return &room{waiting: waiting, ahead: ahead, more: make(chan struct{})}
 }
 
 // take waits until there is room for one event and takes it, until taken.
@@ -88,7 +89,7 @@ func (r *room) ample(ctx context.Context) {
 		r.mu.Unlock()
 		check := time.Duration(math.MaxInt64)
 		if open {
-			if n, err := r.waiting(ctx); err == nil && n <= ahead/2 {
+			if n, err := r.waiting(ctx); err == nil && n <= r.ahead/2 {
 				return
 			}
 			check = ampleCheck
@@ -108,7 +109,7 @@ func (r *room) try(ctx context.Context) (more <-chan struct{}, ok bool) {
 	defer r.mu.Unlock()
 	if r.open && r.left == 0 && ctx.Err() == nil {
 		if n, err := r.waiting(ctx); err == nil {
-			r.left = max(0, ahead-n-r.taking)
+			r.left = max(0, r.ahead-n-r.taking)
 		}
 	}
 	if r.open && r.left > 0 && ctx.Err() == nil {

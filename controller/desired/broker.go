@@ -8,25 +8,16 @@ import (
 	"github.com/weftmesh/weft/scalers"
 )
 
-// typeJetStream is the type of broker that is spoken to directly.
-const typeJetStream = "pubsub.jetstream"
-
 // consumer is the name of the durable consumer of each queue's stream
 // (bindings/jetstream).
 const consumer = "dispatcher"
 
-// broker finds the component that carries the links.
+// broker finds the component that carries the links, and beside one that is not
+// JetStream the cluster's default, which is: it keeps what the other does not,
+// since nothing is kept in a pod (internal/dataplane).
 func (b *builder) broker() {
 	if b.plan.Broker == "" {
-		b.carrier = *b.settings.Broker.DeepCopy()
-		b.carrier.SetDefaults()
-		// A component of the mesh may have the same name.
-		for b.carrier.Name != "" {
-			if _, taken := b.plan.Components[b.carrier.Name]; !taken {
-				break
-			}
-			b.carrier.Name += "-default"
-		}
+		b.carrier = b.defaultBroker()
 		if b.carrier.Name == "" {
 			b.note(Note{Path: "spec.broker", Type: TypeBrokerHonoured, Reason: "NoBroker", Blocking: true,
 				Message: "the mesh names no broker, and the cluster has no default one; add a pubsub.jetstream component, and name it in spec.broker"})
@@ -34,12 +25,53 @@ func (b *builder) broker() {
 		return
 	}
 	b.carrier = b.plan.Components[b.plan.Broker]
-	if !strings.EqualFold(b.carrier.Type, typeJetStream) {
-		b.note(Note{Path: "spec.broker", Type: TypeBrokerHonoured, Reason: "NotJetStream",
-			Message: "links travel by " + b.carrier.Name + ", a " + b.carrier.Type + ": what is accepted is as durable as its server makes it, " +
-				"a repeated event is recognised only by the dispatcher that took the first, queues have no bound of Weft's, " +
-				"and a dispatcher that is gone for good keeps what it had in hand; a pubsub.jetstream component has none of these limits"})
+	if mesh.IsJetStream(b.carrier.Type) {
+		return
 	}
+	said := "links travel by " + b.carrier.Name + ", a " + b.carrier.Type
+	if why := mesh.Uncarried(b.carrier.Type); why != "" {
+		b.note(Note{Path: "spec.broker", Type: TypeBrokerHonoured, Reason: "CannotCarry", Blocking: true,
+			Message: said + ": " + why + "; name a pubsub.jetstream component, or one of another type"})
+		return
+	}
+	if b.keeper = b.defaultBroker(); b.keeper.Name == "" || !mesh.IsJetStream(b.keeper.Type) {
+		b.keeper = v1beta1.Component{}
+		b.note(Note{Path: "spec.broker", Type: TypeBrokerHonoured, Reason: "NoKeeper", Blocking: true,
+			Message: said + ", which keeps no attempts, pauses and dead letters: the cluster's default broker does, and there is none of type pubsub.jetstream; " +
+				"give the controller one, or name a pubsub.jetstream component in spec.broker"})
+		return
+	}
+	b.note(Note{Path: "spec.broker", Type: TypeBrokerHonoured, Reason: "NotJetStream",
+		Message: said + ", and are kept by JetStream once a dispatcher has taken them. Until then " + carried(b.carrier.Type) +
+			"; a sender is not refused when the queue is full. A pubsub.jetstream component has none of these limits"})
+}
+
+// defaultBroker is the cluster's, by a name that no component of the mesh has;
+// without a name if there is none.
+func (b *builder) defaultBroker() v1beta1.Component {
+	c := *b.settings.Broker.DeepCopy()
+	c.SetDefaults()
+	for c.Name != "" {
+		if _, taken := b.plan.Components[c.Name]; !taken {
+			break
+		}
+		c.Name += "-default"
+	}
+	return c
+}
+
+// carried says what becomes of an event while it is with a component of that
+// type (docs/brokers.md).
+func carried(componentType string) string {
+	switch strings.ToLower(componentType) {
+	case "pubsub.redis":
+		return "they are as durable as Redis makes them (appendonly yes), and its streams grow: maxLenApprox and streamTTL bound them, and delete what nobody took"
+	case "pubsub.rabbitmq":
+		return "they are on RabbitMQ's disk; maxLen and maxLenBytes delete what nobody took"
+	case "pubsub.kafka":
+		return "they are as durable as min.insync.replicas says, retention deletes them taken or not, and a topic's partitions bound how many dispatchers take its events"
+	}
+	return "they are as durable as the component's settings say"
 }
 
 // queue is what scales on the events that wait for f.

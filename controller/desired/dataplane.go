@@ -50,6 +50,9 @@ func (b *builder) dataplane(role string, args ...string) corev1.Container {
 			tmpMount(), {Name: volumeMesh, MountPath: dirMesh, ReadOnly: true}, {Name: volumeTokens, MountPath: dirTokens, ReadOnly: true},
 		},
 	}
+	if b.keeper.Name != "" {
+		c.Args = append(c.Args, "--keeper="+b.keeper.Name)
+	}
 	c.ReadinessProbe.PeriodSeconds = 2
 	for _, name := range b.mountedSecrets() {
 		c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: secretVolume(name), MountPath: dirSecrets + "/" + name, ReadOnly: true})

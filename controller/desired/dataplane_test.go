@@ -3,11 +3,13 @@ package desired_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/weftmesh/weft/api/v1beta1"
 	"github.com/weftmesh/weft/controller/desired"
 	"github.com/weftmesh/weft/mesh/source"
 )
@@ -97,8 +99,9 @@ func TestBroker(t *testing.T) {
 		"Own":     {reason: "the mesh's, with a secret in a file", more: "broker: bus\ncomponents: [{name: bus, type: pubsub.jetstream, metadata: [{name: natsURL, value: 'nats://n'}, {name: token, secretKeyRef: {name: nats, key: t}}]}]", trigger: "external-push", mounts: []string{"/etc/weft/secrets/nats"}},
 		"Taken":   {reason: "a component of the default's name is another", more: "components: [{name: links, type: bindings.http, metadata: [{name: url, value: 'http://x'}]}]", trigger: "external-push"},
 		"None":    {reason: "nothing could carry the links", change: func(s *desired.Settings) { s.Broker.Name = "" }, notes: []string{"!BrokerHonoured/NoBroker"}},
-		"Other":   {reason: "another has limits", more: "broker: bus\ncomponents: [{name: bus, type: pubsub.redis, metadata: [{name: redisHost, value: r}]}]", trigger: "redis-streams", notes: []string{"BrokerHonoured/NotJetStream"}},
-		"Unknown": {reason: "KEDA has nothing for it, and dispatchers keep their number", more: "broker: bus\ncomponents: [{name: bus, type: pubsub.mqtt3, metadata: [{name: url, value: 'mqtt://m'}]}]", notes: []string{"BrokerHonoured/NotJetStream", "ScalingHonoured/Underivable"}},
+		"Other":   {reason: "another has limits", more: "broker: bus\ncomponents: [{name: bus, type: pubsub.redis, metadata: [{name: redisHost, value: r}]}]", trigger: "external-push", notes: []string{"BrokerHonoured/NotJetStream"}},
+		"Unknown": {reason: "its server keeps events for pods that are gone", more: "broker: bus\ncomponents: [{name: bus, type: pubsub.mqtt3, metadata: [{name: url, value: 'mqtt://m'}]}]", notes: []string{"!BrokerHonoured/CannotCarry", "ScalingHonoured/Underivable"}},
+		"Unkept":  {reason: "another keeps no attempts", more: "broker: bus\ncomponents: [{name: bus, type: pubsub.redis, metadata: [{name: redisHost, value: r}]}]", change: func(s *desired.Settings) { s.Broker.Name = "" }, trigger: "redis-streams", notes: []string{"!BrokerHonoured/NoKeeper"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := settings()
@@ -216,6 +219,62 @@ func TestLeases(t *testing.T) {
 			}
 			if got := at(find(t, st, "Deployment", "shop-front"), "spec", "template", "spec", "automountServiceAccountToken"); got != c.want {
 				t.Errorf("token of the API: %v: %s", got, c.reason)
+			}
+		})
+	}
+}
+
+// TestKept has a broker that is not JetStream: the cluster's default keeps what
+// was taken from it, and a function stays awake for that as well.
+func TestKept(t *testing.T) {
+	const spec = "functions:\n  - {name: a, image: example.com/app, triggers: [{type: http}], state: []}\n  - {name: b, image: example.com/app, scaler: keda}\nconnections: [{from: a, to: b}]\n" +
+		"broker: bus\ncomponents: [{name: bus, type: pubsub.redis, metadata: [{name: redisHost, value: r}, {name: redisPassword, secretKeyRef: {name: redis, key: p}}]}]"
+	for name, c := range map[string]struct {
+		reason       string
+		polls        bool
+		types, auths []any
+	}{
+		"Told":   {reason: "fronts tell of what is kept", types: []any{"redis-streams", "external-push"}, auths: []any{"shop", nil}},
+		"Polled": {reason: "KEDA asks both servers", polls: true, types: []any{"redis-streams", "nats-jetstream"}, auths: []any{"shop", "shop-kept"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := settings()
+			s.Polls = c.polls
+			s.Broker.Metadata = append(s.Broker.Metadata,
+				v1beta1.ComponentMetadata{Name: "natsServerMonitoringEndpoint", SecretKeyRef: &v1beta1.SecretKeyRef{Name: "nats", Key: "monitoring"}})
+			st := state(t, compile(t, spec), s, desired.Found{})
+			var types, auths []any
+			triggers, _ := at(find(t, st, "ScaledObject", "shop-b"), "spec", "triggers").([]any)
+			for _, trigger := range triggers {
+				types, auths = append(types, at(trigger, "type")), append(auths, at(trigger, "authenticationRef", "name"))
+			}
+			if diff := cmp.Diff([][]any{c.types, c.auths}, [][]any{types, auths}); diff != "" {
+				t.Errorf("%s, -want +got:\n%s", c.reason, diff)
+			}
+			for _, auth := range c.auths {
+				if auth != nil && find(t, st, "TriggerAuthentication", auth.(string)) == nil {
+					t.Errorf("there is no TriggerAuthentication %s", auth)
+				}
+			}
+			served := false
+			rules, _ := at(find(t, st, "NetworkPolicy", "shop-front"), "spec", "ingress").([]any)
+			for _, rule := range rules {
+				served = served || at(rule, "ports", 0, "port") == int64(8082)
+			}
+			if served == c.polls {
+				t.Errorf("KEDA reaches fronts: %v: %s", served, c.reason)
+			}
+			for deployment, container := range map[string]int{"shop-front": 0, "shop": 0, "shop-b": 1} {
+				if deployment == "shop" && find(t, st, "Deployment", deployment) == nil {
+					continue
+				}
+				got := at(find(t, st, "Deployment", deployment), "spec", "template", "spec", "containers", container, "args")
+				if args, _ := got.([]any); !slices.Contains(args, any("--keeper=links")) {
+					t.Errorf("%s is not told what keeps its events: %v", deployment, got)
+				}
+			}
+			if text := meshFile(t, st, "shop"); !strings.Contains(text, "pubsub.jetstream") || !strings.Contains(text, "broker: bus") {
+				t.Errorf("front and dispatchers do not find both:\n%s", text)
 			}
 		})
 	}

@@ -122,9 +122,9 @@ type builder struct {
 	found    Found
 	state    State
 
-	// carrier is the component that carries the links; carrierNamed says that
-	// the mesh names it.
-	carrier v1beta1.Component
+	// carrier is the component that carries the links, and keeper what keeps
+	// them beside one that is not JetStream.
+	carrier, keeper v1beta1.Component
 	// runs are the functions that can run, of which there are workloads.
 	runs []*mesh.Function
 	// hash of the mesh that front and dispatchers read.

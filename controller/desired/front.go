@@ -23,7 +23,7 @@ func (b *builder) front() {
 	}
 	c := b.dataplane(RoleFront)
 	c.Ports = append([]corev1.ContainerPort{{Name: "http", ContainerPort: portHTTP}, {Name: "sink", ContainerPort: portSink}}, c.Ports...)
-	if b.pushes() {
+	if b.tells() {
 		c.Ports = append(c.Ports, corev1.ContainerPort{Name: "scaler", ContainerPort: portScaler})
 	}
 	if leases {

@@ -49,6 +49,9 @@ func (b *builder) meshConfig() {
 	if b.plan.Broker == "" && b.carrier.Name != "" {
 		b.writeComponent(&text, b.carrier)
 	}
+	if b.keeper.Name != "" {
+		b.writeComponent(&text, b.keeper)
+	}
 	b.hash = shortHash(text.String())
 	b.add(&corev1.ConfigMap{
 		TypeMeta: typeMeta("v1", "ConfigMap"), ObjectMeta: b.meta(MeshConfigName(b.plan.Name), "", nil),
@@ -102,6 +105,9 @@ func (b *builder) ownComponents() map[string]v1beta1.Component {
 	own := make(map[string]v1beta1.Component)
 	if b.carrier.Name != "" {
 		own[b.carrier.Name] = b.carrier
+	}
+	if b.keeper.Name != "" {
+		own[b.keeper.Name] = b.keeper
 	}
 	for _, f := range b.plan.Functions {
 		for _, t := range f.Triggers {

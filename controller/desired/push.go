@@ -3,7 +3,6 @@ package desired
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -29,14 +28,14 @@ const labelApp, kedaOperator = "app", "keda-operator"
 // pushes says whether fronts tell KEDA of events. They learn of all of them where
 // the broker is JetStream, whoever sends them; elsewhere KEDA polls the broker.
 func (b *builder) pushes() bool {
-	return b.settings.Has.KEDA && !b.settings.Polls && strings.EqualFold(b.carrier.Type, typeJetStream)
+	return b.settings.Has.KEDA && !b.settings.Polls && mesh.IsJetStream(b.carrier.Type)
 }
 
 // scalerService is where KEDA finds the fronts, also those that wait for their
 // broker: it does not make an HPA of a ScaledObject whose scaler does not answer,
 // and tries again only after as long as it has tried by then.
 func (b *builder) scalerService() {
-	if !b.pushes() {
+	if !b.tells() {
 		return
 	}
 	s := &corev1.Service{TypeMeta: typeMeta("v1", "Service"), ObjectMeta: b.meta(ScalerName(b.plan.Name), RoleFront, nil)}
@@ -45,6 +44,12 @@ func (b *builder) scalerService() {
 		Ports: []corev1.ServicePort{servicePort("scaler", portScaler, portScaler)},
 	}
 	b.add(s)
+}
+
+// tells says whether fronts serve KEDA: also where it polls another broker, of
+// what is kept beside that.
+func (b *builder) tells() bool {
+	return b.pushes() || b.settings.Has.KEDA && !b.settings.Polls && b.keeper.Name != ""
 }
 
 // pushTrigger has the front tell of these functions' queues.
@@ -69,7 +74,7 @@ var polled = map[string]bool{"cron": true, "prometheus": true}
 
 // scalerRules admits KEDA's operator where a front tells it of events.
 func (b *builder) scalerRules() []networkingv1.NetworkPolicyIngressRule {
-	if !b.pushes() {
+	if !b.tells() {
 		return nil
 	}
 	return []networkingv1.NetworkPolicyIngressRule{{

@@ -57,10 +57,11 @@ func (b *builder) dispatcherScaler() {
 		if target == 0 {
 			target = backlog
 		}
-		// Up to the target the front's own dispatcher does.
-		if b.pushes() {
+		// Up to the target the front's own dispatcher does. It takes what comes to
+		// a broker that is not JetStream at once, so a backlog is what is kept.
+		if b.tells() {
 			queues = append(queues, watched(f, target))
-		} else if t, ok := b.queueTrigger(nil, b.queue(f, target, target)); ok {
+		} else if t, ok := b.keptTrigger(nil, b.queue(f, target, target)); ok {
 			t.Name = f.KubeName
 			triggers = append(triggers, t)
 		}
@@ -86,6 +87,9 @@ func (b *builder) functionScaler(f *mesh.Function) {
 		} else if t, ok := b.queueTrigger(f, b.queue(f, target, 0)); ok {
 			t.Name = "queue"
 			triggers = append(triggers, t)
+		}
+		if b.keeper.Name != "" {
+			triggers = b.stays(f, triggers, target)
 		}
 	}
 	for i, c := range s.Cron {
@@ -128,15 +132,42 @@ func (b *builder) functionScaler(f *mesh.Function) {
 	b.scaledObject(f.Service, f.Service, RoleFunction, f, least, max(s.Max, least), triggers)
 }
 
-// queueTrigger derives a trigger, or notes why there is none; f is nil for the
-// dispatchers'.
+// stays adds what scales on the events that were taken from the broker, and are
+// kept beside it: KEDA does not see them there any more.
+func (b *builder) stays(f *mesh.Function, triggers []kinds.Trigger, target int) []kinds.Trigger {
+	t, ok := b.pushTrigger(0, watched(f, target)), true
+	if !b.tells() {
+		t, ok = b.keptTrigger(f, b.queue(f, target, 0))
+	}
+	if !ok {
+		return triggers
+	}
+	t.Name = "kept"
+	return append(triggers, t)
+}
+
+// queueTrigger derives a trigger from the broker, or notes why there is none; f
+// is nil for the dispatchers'.
 func (b *builder) queueTrigger(f *mesh.Function, q scalers.Queue) (kinds.Trigger, bool) {
-	d, err := scalers.ForQueue(b.carrier, q)
+	return b.derive(b.carrier, b.plan.Name, f, q)
+}
+
+// keptTrigger is the same for where events are kept: beside a broker that is not
+// JetStream.
+func (b *builder) keptTrigger(f *mesh.Function, q scalers.Queue) (kinds.Trigger, bool) {
+	if b.keeper.Name == "" {
+		return b.queueTrigger(f, q)
+	}
+	return b.derive(b.keeper, shorten(b.plan.Name+"-kept", maxName), f, q)
+}
+
+func (b *builder) derive(c v1beta1.Component, auth string, f *mesh.Function, q scalers.Queue) (kinds.Trigger, bool) {
+	d, err := scalers.ForQueue(c, q)
 	if err != nil {
 		n := Note{Path: "spec.broker", Type: TypeScalingHonoured, Reason: "Underivable", Message: err.Error()}
 		var underivable *scalers.UnderivableError
-		if errors.As(err, &underivable) && b.plan.Broker != "" {
-			n.Path = b.componentPath(b.carrier.Name)
+		if errors.As(err, &underivable) && c.Name == b.plan.Broker {
+			n.Path = b.componentPath(c.Name)
 		}
 		if f != nil {
 			n.Function = f.Name
@@ -145,17 +176,16 @@ func (b *builder) queueTrigger(f *mesh.Function, q scalers.Queue) (kinds.Trigger
 		return d.Trigger, false
 	}
 	if d.Auth != nil {
-		name := b.plan.Name
-		d.Trigger.AuthenticationRef = &kinds.AuthenticationRef{Name: name}
-		b.triggerAuthentication(name, *d.Auth)
+		d.Trigger.AuthenticationRef = &kinds.AuthenticationRef{Name: auth}
+		b.triggerAuthentication(auth, *d.Auth)
 	}
 	return d.Trigger, true
 }
 
-// triggerAuthentication desires the one of the mesh's broker, once.
+// triggerAuthentication desires one of that name, once.
 func (b *builder) triggerAuthentication(name string, spec kinds.TriggerAuthenticationSpec) {
 	for _, o := range b.state.Objects {
-		if _, had := o.(*kinds.TriggerAuthentication); had {
+		if t, had := o.(*kinds.TriggerAuthentication); had && t.Name == name {
 			return
 		}
 	}

@@ -4,18 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/weftmesh/weft/api/v1beta1"
+	"github.com/weftmesh/weft/bindings/components"
+	"github.com/weftmesh/weft/bindings/daprbroker"
 	"github.com/weftmesh/weft/bindings/jetstream"
 	"github.com/weftmesh/weft/mesh"
 	"github.com/weftmesh/weft/mesh/delivery"
 )
-
-// typeJetStream is the component that is spoken to directly.
-const typeJetStream = "pubsub.jetstream"
 
 // Pauses between attempts to reach a broker that is not there.
 const (
@@ -30,11 +29,22 @@ const (
 	flushWithin = 5 * time.Second
 )
 
-// broker carries the links of a mesh, and says how it is.
+// broker carries the links of a mesh, and says how it is. What the component
+// carries of another type is kept by JetStream as soon as it is taken from there
+// (package daprbroker): pauses, attempts, dead letters, the state of circuit
+// breakers. So nothing is in a pod alone, and all share it.
 type broker struct {
-	*jetstream.Broker
-	nc *nats.Conn
+	delivery.Broker
+	// keeper is the Broker itself where the component is JetStream.
+	keeper *jetstream.Broker
+	nc     *nats.Conn
+	// set holds the component where it is another.
+	set *components.Set
 }
+
+// Well says why events cannot be taken or handed on now; nil if they can. Of a
+// component beside JetStream senders hear by each of their events.
+func (b *broker) Well() error { return b.keeper.Well() }
 
 // checkBroker says whether links can travel by the component that spec.broker
 // names. The controller writes the cluster's default into the mesh that it hands
@@ -47,10 +57,29 @@ func checkBroker(p *mesh.Plan) error {
 	if !ok {
 		return fmt.Errorf("spec.broker: there is no component %q", p.Broker)
 	}
-	if !strings.EqualFold(c.Type, typeJetStream) {
-		return fmt.Errorf("spec.broker: component %s is a %s, which does not carry links on a cluster yet: name a %s", c.Name, c.Type, typeJetStream)
+	if why := mesh.Uncarried(c.Type); why != "" {
+		return fmt.Errorf("spec.broker: component %s is a %s, which cannot carry links on a cluster: %s; name a %s", c.Name, c.Type, why, mesh.TypeJetStream)
 	}
 	return nil
+}
+
+// keeperOf finds the component that keeps the events of a mesh.
+func keeperOf(p *mesh.Plan, keeper string) (v1beta1.Component, error) {
+	c := p.Components[p.Broker]
+	if mesh.IsJetStream(c.Type) {
+		return c, nil
+	}
+	if keeper == "" {
+		return c, fmt.Errorf("spec.broker: component %s is a %s: --keeper must name the component of type %s that keeps what it does not", c.Name, c.Type, mesh.TypeJetStream)
+	}
+	k, ok := p.Components[keeper]
+	switch {
+	case !ok:
+		return k, fmt.Errorf("--keeper: there is no component %q", keeper)
+	case !mesh.IsJetStream(k.Type):
+		return k, fmt.Errorf("--keeper: component %s is a %s, and must be a %s", k.Name, k.Type, mesh.TypeJetStream)
+	}
+	return k, nil
 }
 
 // reachBroker connects to the broker and declares the queues there, however
@@ -92,7 +121,10 @@ func (p *process) reachBroker(ctx context.Context) error {
 func (p *process) openBroker(ctx context.Context) (fatal bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, reachWithin)
 	defer cancel()
-	c := p.plan.Components[p.plan.Broker]
+	c, err := keeperOf(p.plan, p.opts.Keeper)
+	if err != nil {
+		return true, err
+	}
 	// Read each time: a secret may come late.
 	metadata, err := metadataOf(c, p.opts.Secrets)
 	if err != nil {
@@ -106,12 +138,17 @@ func (p *process) openBroker(ctx context.Context) (fatal bool, err error) {
 	if err != nil {
 		return !errors.Is(err, jetstream.ErrUnreachable), fmt.Errorf("component %s: %w", c.Name, err)
 	}
-	b, err := jetstream.Connect(ctx, nc, opts)
+	js, err := jetstream.Connect(ctx, nc, opts)
 	if err != nil {
 		nc.Close()
 		return false, fmt.Errorf("component %s: %w", c.Name, err)
 	}
-	p.broker = &broker{Broker: b, nc: nc}
+	p.broker = &broker{Broker: js, keeper: js, nc: nc}
+	if c.Name != p.plan.Broker {
+		if err := p.openCarrier(ctx); err != nil {
+			return false, errors.Join(err, p.broker.Close())
+		}
+	}
 	p.dispatcher, err = delivery.New(delivery.Config{
 		Plan: p.plan, Broker: p.broker, Endpoints: p.services, Observer: p.recorder,
 		Pulls: p.pulls, DrainTimeout: p.opts.Drain, Logger: p.opts.Logger,
@@ -122,9 +159,41 @@ func (p *process) openBroker(ctx context.Context) (fatal bool, err error) {
 	return false, nil
 }
 
-// Close flushes what was acknowledged and disconnects.
+// openCarrier opens the component that carries the links, which is not
+// JetStream.
+func (p *process) openCarrier(ctx context.Context) (err error) {
+	// Of all components of the mesh this one: the others are its functions'.
+	alone := &mesh.Plan{Name: p.plan.Name, Namespace: p.plan.Namespace, Broker: p.plan.Broker, Components: p.plan.Components}
+	p.broker.set, err = components.Open(ctx, components.Config{
+		Plan: alone, Logger: p.opts.Logger,
+		Secret: func(name, key string) ([]byte, bool) {
+			data, err := readSecret(p.opts.Secrets, name, key)
+			return data, err == nil
+		},
+	})
+	if err != nil {
+		return err
+	}
+	carrier := p.broker.set.PubSub(p.plan.Broker)
+	if carrier == nil {
+		return fmt.Errorf("component %s did not open", p.plan.Broker)
+	}
+	p.broker.Broker, err = daprbroker.Open(ctx, daprbroker.Options{
+		PubSub: carrier, Local: p.broker.keeper, Shared: true, Namespace: p.plan.Namespace, Mesh: p.plan.Name, Logger: p.opts.Logger,
+	})
+	if err != nil {
+		p.broker.Broker = p.broker.keeper
+	}
+	return err
+}
+
+// Close hands back what has not been taken yet, flushes what was acknowledged,
+// and disconnects.
 func (b *broker) Close() error {
 	err := b.Broker.Close()
+	if b.set != nil {
+		err = errors.Join(err, b.set.Close(), b.keeper.Close())
+	}
 	if b.nc.IsConnected() {
 		err = errors.Join(err, b.nc.FlushTimeout(flushWithin))
 	}

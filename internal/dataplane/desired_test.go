@@ -76,7 +76,7 @@ func (c *cluster) deploy(text string) applied {
 			}
 			c.write("resources/"+clean.GetKind()+"-"+clean.GetName()+".yaml", string(data))
 		case "Deployment":
-			if clean.GetName() != "shop-front" {
+			if !strings.HasSuffix(clean.GetName(), "-front") {
 				continue
 			}
 			for _, v := range in[[]any](c.t, clean.Object, "spec", "template", "spec", "volumes") {

@@ -57,14 +57,8 @@ func metadataOf(c v1beta1.Component, secrets string) (map[string]string, error) 
 	for _, m := range c.Metadata {
 		switch {
 		case m.SecretKeyRef != nil:
-			key := m.SecretKeyRef.Key
-			if key == "" {
-				key = m.SecretKeyRef.Name
-			}
-			data, err := os.ReadFile(filepath.Join(secrets, m.SecretKeyRef.Name, key))
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil, fmt.Errorf("component %s: %s: there is no key %s in the secret %s", c.Name, m.Name, key, m.SecretKeyRef.Name)
-			} else if err != nil {
+			data, err := readSecret(secrets, m.SecretKeyRef.Name, m.SecretKeyRef.Key)
+			if err != nil {
 				return nil, fmt.Errorf("component %s: %s: %w", c.Name, m.Name, err)
 			}
 			values[m.Name] = string(data)
@@ -75,4 +69,17 @@ func metadataOf(c v1beta1.Component, secrets string) (map[string]string, error) 
 		}
 	}
 	return values, nil
+}
+
+// readSecret reads a key of a Secret from the directory of secrets; one with the
+// Secret's name if key is empty.
+func readSecret(secrets, name, key string) ([]byte, error) {
+	if key == "" {
+		key = name
+	}
+	data, err := os.ReadFile(filepath.Join(secrets, name, key))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no key %s in the secret %s", key, name)
+	}
+	return data, err
 }

@@ -63,6 +63,7 @@ func parse(args []string, stderr io.Writer) (opts Options, level slog.Level, err
 	fs.StringVar(&opts.Scaler, "scaler", DefaultScaler, "address at which KEDA asks what waits (front)")
 	fs.StringVar(&opts.Function, "function", "", "the one function whose queue to take (dispatcher)")
 	fs.StringVar(&opts.Local, "local", "", "where that function is, such as http://127.0.0.1:8080")
+	fs.StringVar(&opts.Keeper, "keeper", "", "the component of type pubsub.jetstream that keeps what a broker of another type does not")
 	fs.StringVar(&opts.Domain, "domain", "cluster.local", "the cluster's DNS domain")
 	fs.DurationVar(&opts.Linger, "linger", defaultLinger, "how long a front goes on serving after it was asked to stop")
 	fs.DurationVar(&opts.Drain, "drain", defaultDrain, "how long calls under way may take after that")

@@ -49,6 +49,9 @@ type Options struct {
 	// called at Local: it runs in the same pod. All functions with the scaler
 	// knative if empty.
 	Function, Local string
+	// Keeper names the pubsub.jetstream component that keeps what the mesh's
+	// broker does not, where that is of another type.
+	Keeper string
 	// Domain of the cluster's names; cluster.local if empty.
 	Domain string
 	// Address overrides where functions are, for tests and clusters with names

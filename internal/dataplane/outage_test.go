@@ -61,6 +61,21 @@ func (c *cluster) restartNATS(dir string) {
 	c.server = runNATS(c.t, dir, portOf(c.t, c.nats))
 }
 
+// jetStream looks into the cluster's server.
+func (c *cluster) jetStream() js.JetStream {
+	c.t.Helper()
+	nc, err := nats.Connect(c.nats)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(nc.Close)
+	j, err := js.New(nc)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return j
+}
+
 func (c *cluster) ready(at Addresses) bool {
 	resp, err := http.Get("http://" + at.Metrics + contract.PathReadiness)
 	if err != nil {
@@ -223,16 +238,7 @@ func TestBrokerLosesQueues(t *testing.T) {
 			at, _ := c.start(c.options(RoleFront))
 			c.order(at, "first")
 			c.eventually("the first order is through", func() bool { return c.distinct("notify-user") == 1 })
-			nc, err := nats.Connect(c.nats)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer nc.Close()
-			j, err := js.New(nc)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := tc.lose(c, j); err != nil {
+			if err := tc.lose(c, c.jetStream()); err != nil {
 				t.Fatal(err)
 			}
 			c.order(at, "second")

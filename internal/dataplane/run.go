@@ -65,7 +65,7 @@ func Run(ctx context.Context, opts Options) error {
 		return err
 	}
 	defer p.broker.nc.Close()
-	p.scaler.begin(p.broker.Broker)
+	p.scaler.begin(p.broker.keeper)
 	p.recorder.SetSources(telemetry.Sources{Queues: p.queueStats, DeadLetters: p.deadLetters})
 	if err := p.servers.listen(p); err != nil {
 		p.servers.close()
