@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/weftmesh/weft/controller/desired"
 )
@@ -56,25 +57,34 @@ func (c *Cluster) Delete(ctx context.Context, name string) error {
 	if err != nil && !apierrors.IsNotFound(err) {
 		return c.explain(meshes, err)
 	}
+	return c.waitGone(ctx, name, fm.UID)
+}
+
+// waitGone waits until a mesh that was deleted is no more, nor anything of it.
+func (c *Cluster) waitGone(ctx context.Context, name string, uid types.UID) error {
 	var left []string
 	toLook := slices.Clone(made)
-	err = poll(ctx, func() (bool, error) {
+	err := poll(ctx, func() (bool, error) {
 		now, err := c.Mesh(ctx, name)
 		var gone *MissingError
 		switch {
 		case errors.As(err, &gone):
 		case err != nil:
 			return false, err
-		case now.UID != fm.UID:
+		case now.UID != uid:
 			return true, nil // made anew meanwhile: what there is belongs to that one
 		default:
 			left = []string{"the FunctionMesh itself"}
 			return false, nil
 		}
 		for len(toLook) > 0 { // a kind of which nothing is left needs no second look
-			left, err = c.withLabel(ctx, toLook[0], name)
-			if err != nil || len(left) > 0 {
+			names, err := c.withLabel(ctx, toLook[0], name)
+			if err != nil {
 				return false, err
+			}
+			if len(names) > 0 {
+				left = names
+				return false, nil
 			}
 			toLook = toLook[1:]
 		}

@@ -282,13 +282,19 @@ spec: {policyName: signed, validationActions: [Deny]}`
 		const rest = "{apiVersion: v1, kind: ConfigMap, metadata: {name: bar-mesh, labels: {weft.dev/mesh: bar}}, data: {a: b}}"
 		apply(rest, false)
 		configMaps, _ := kindOf(object(t, rest))
-		end := func() error {
+		fm, err := c.Mesh(ctx, "bar")
+		if err != nil {
+			t.Fatal(err)
+		}
+		within := func(do func(context.Context) error) error {
 			ctx, cancel := context.WithTimeout(ctx, pollEvery)
 			defer cancel()
-			return c.Delete(ctx, "bar")
+			return do(ctx)
 		}
+		end := func(ctx context.Context) error { return c.Delete(ctx, "bar") }
+		wait := func(ctx context.Context) error { return c.waitGone(ctx, "bar", fm.UID) }
 		var left *LeftError
-		if err := end(); !errors.As(err, &left) || left.Left[0] != "the FunctionMesh itself" {
+		if err := within(end); !errors.As(err, &left) || left.Left[0] != "the FunctionMesh itself" {
 			t.Errorf("nobody collects what it owns: %v", err)
 		}
 		// There is no garbage collector here: the test does its work.
@@ -297,32 +303,22 @@ spec: {policyName: signed, validationActions: [Deny]}`
 			t.Fatal(err)
 		}
 		var gone *MissingError
-		if err := end(); !errors.As(err, &gone) {
+		if err := within(end); !errors.As(err, &gone) {
 			t.Errorf("a mesh that is gone: %v", err)
 		}
-		apply(strings.Replace(shop, "name: shop", "name: bar", 1), false)
-		done := make(chan error)
-		go func() { done <- c.Delete(ctx, "bar") }()
-		if err := poll(ctx, func() (bool, error) {
-			_, err := c.resource(meshes).Patch(ctx, "bar", types.MergePatchType, free, metav1.PatchOptions{})
-			_, there := c.Mesh(ctx, "bar")
-			return errors.As(there, &gone), err
-		}); err != nil {
-			t.Fatal(err)
-		}
-		if names, err := c.withLabel(ctx, configMaps, "bar"); err != nil || len(names) != 1 {
-			t.Errorf("what is left of it: %v, %v", names, err)
-		}
-		select {
-		case err := <-done:
-			t.Errorf("deleted, with a ConfigMap left: %v", err)
-		default:
+		if err := within(wait); !errors.As(err, &left) || left.Left[0] != "ConfigMap bar-mesh" {
+			t.Errorf("something of it is left: %v", err)
 		}
 		if err := c.resource(configMaps).Delete(ctx, "bar-mesh", metav1.DeleteOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		if err := <-done; err != nil {
+		if err := wait(ctx); err != nil {
 			t.Errorf("nothing is left of it: %v", err)
+		}
+		apply(rest, false)
+		apply(strings.Replace(shop, "name: shop", "name: bar", 1), false)
+		if err := wait(ctx); err != nil {
+			t.Errorf("it was made anew: %v", err)
 		}
 	})
 }
