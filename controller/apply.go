@@ -71,6 +71,9 @@ func (a *applier) apply(ctx context.Context, want *unstructured.Unstructured, co
 	if err != nil {
 		return nil, false, failedTo("read", want, err)
 	}
+	if live, err = unpacked(live); err != nil {
+		return nil, false, err
+	}
 	if by := a.takenBy(live); by != "" {
 		return nil, false, &conflictError{want.GetKind(), want.GetName(), by}
 	}
@@ -190,7 +193,11 @@ func (a *applier) prune(ctx context.Context, have []kind, wanted map[string]bool
 			if wanted[key(o)] || a.takenBy(o) != "" || o.GetDeletionTimestamp() != nil {
 				continue
 			}
-			now, err := may(o)
+			whole, err := unpacked(o)
+			now := false
+			if err == nil {
+				now, err = may(whole)
+			}
 			if now {
 				err = a.remove(ctx, o.DeepCopy())
 			}

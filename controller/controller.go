@@ -86,7 +86,7 @@ func New(cfg *rest.Config, o Options) (manager.Manager, error) {
 		if k.others {
 			byObject[k.object()] = cache.ByObject{Transform: slim}
 		} else {
-			byObject[k.object()] = cache.ByObject{Label: ours, Transform: slim}
+			byObject[k.object()] = cache.ByObject{Label: ours, Transform: pack}
 		}
 	}
 	byObject[kindRevision.object()] = cache.ByObject{Label: ours, Transform: statusAlone}

@@ -215,7 +215,7 @@ func TestRealNames(t *testing.T) {
 apiVersion: functions.openfunction.io/v1beta1
 kind: FunctionMesh
 metadata: {name: a}
-spec: {functions: [{name: front, image: a}, {name: b, image: a, scaler: keda}], connections: [{from: front, to: b}]}
+spec: {functions: [{name: front, image: a}, {name: b-dispatcher, image: a, scaler: keda}], connections: [{from: front, to: b-dispatcher}]}
 `)
 	if said := a.says("a", desired.TypeNamesUnique, "False NameOfFront"); !strings.Contains(said, "rename the function") {
 		t.Errorf("it says %s", said)
@@ -228,7 +228,7 @@ kind: FunctionMesh
 metadata: {name: a-b}
 spec: {functions: [{name: c, image: a}, {name: d, image: a}], connections: [{from: c, to: d}]}
 `)
-	if said := a.says("a-b", ConditionApplied, "False Conflict"); !strings.Contains(said, "Deployment a-b") || !strings.Contains(said, "FunctionMesh a:") {
+	if said := a.says("a-b", ConditionApplied, "False Conflict"); !strings.Contains(said, "Deployment a-b-dispatcher") || !strings.Contains(said, "FunctionMesh a:") {
 		t.Errorf("it says %s", said)
 	}
 	a.change("a", func(fm *v1beta1.FunctionMesh) {
@@ -236,7 +236,7 @@ spec: {functions: [{name: c, image: a}, {name: d, image: a}], connections: [{fro
 	})
 	a.applied("a-b")
 	a.eventually("the Deployment is the other's", func() (bool, string) {
-		got := a.get(kindDeployment, "a-b").GetLabels()[desired.LabelMesh]
+		got := a.get(kindDeployment, "a-b-dispatcher").GetLabels()[desired.LabelMesh]
 		return got == "a-b", got
 	})
 

@@ -3,6 +3,7 @@ package controller
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
 	"os"
@@ -20,6 +21,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/discovery"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/weftmesh/weft/api/v1beta1"
 )
@@ -36,7 +38,7 @@ const (
 type program struct {
 	a   *api
 	cmd *exec.Cmd
-	log bytes.Buffer
+	log safeBuffer
 }
 
 // start runs weft-controller as its own account.
@@ -185,6 +187,11 @@ func TestRealCost(t *testing.T) {
 			if err := a.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}); err != nil {
 				t.Fatal(err)
 			}
+			t.Cleanup(func() {
+				if err := a.DeleteAllOf(context.Background(), &v1beta1.FunctionMesh{}, client.InNamespace(namespace)); err != nil {
+					t.Error(err)
+				}
+			})
 		}
 		if err := a.Create(t.Context(), ten(namespace, fmt.Sprintf("mesh-%d", i))); err != nil {
 			t.Fatal(err)
@@ -203,7 +210,8 @@ func TestRealCost(t *testing.T) {
 			}
 		}
 		if time.Since(began) > 10*time.Minute {
-			t.Fatalf("%d of %d meshes are applied\n%s", applied, meshes, p.log.String())
+			log := p.log.String()
+			t.Fatalf("%d of %d meshes are applied; at last the controller says\n%s", applied, meshes, log[max(0, len(log)-4096):])
 		}
 	}
 	took := time.Since(began)
@@ -229,7 +237,7 @@ func TestRealCost(t *testing.T) {
 		t.Errorf("each mesh of %d objects took %.1f calls", objects, each)
 	}
 
-	quiet := func(what string) {
+	quiet := func(what string, idle time.Duration) {
 		t.Helper()
 		from, before, processor := a.audited(), a.written(), p.processor()
 		time.Sleep(idle)
@@ -240,7 +248,7 @@ func TestRealCost(t *testing.T) {
 			t.Errorf("%s: %d writes while nothing happens", what, n)
 		}
 	}
-	quiet("idle")
+	quiet("idle", idle)
 
 	p.end()
 	from, wrote := a.audited(), a.settled()
@@ -255,6 +263,6 @@ func TestRealCost(t *testing.T) {
 			t.Errorf("started again it does %s in %s, where nothing has changed", r.right(), r.ObjectRef.Namespace)
 		}
 	}
-	quiet("started again")
+	quiet("started again", shortlyIdle)
 	p.end()
 }

@@ -22,7 +22,7 @@ func TestRealMesh(t *testing.T) {
 	a.create(shop)
 	a.applied("shop")
 	for k, want := range map[*kind]string{
-		&kindDeployment: "[shop shop-front shop-notify-user]", &kindKnativeService: "[shop-ingest-order shop-validate-inventory]",
+		&kindDeployment: "[shop-dispatcher shop-front shop-notify-user]", &kindKnativeService: "[shop-ingest-order shop-validate-inventory]",
 		&kindScaledObject: "[shop shop-notify-user]", &kindComponent: "[order-state]",
 	} {
 		if got := fmt.Sprint(a.names(*k, "shop")); got != want {
@@ -52,11 +52,11 @@ func TestRealMesh(t *testing.T) {
 	})
 
 	t.Run("what scales keeps its number", func(t *testing.T) {
-		d := a.get(kindDeployment, "shop")
+		d := a.get(kindDeployment, "shop-dispatcher")
 		a.merge(d, `{"spec":{"replicas":7}}`)
 		a.change("shop", func(fm *v1beta1.FunctionMesh) { fm.Spec.Functions[0].Image = "example.com/ingest:v2" })
 		a.applied("shop")
-		if n, _, _ := unstructured.NestedInt64(a.get(kindDeployment, "shop").Object, "spec", "replicas"); n != 7 {
+		if n, _, _ := unstructured.NestedInt64(a.get(kindDeployment, "shop-dispatcher").Object, "spec", "replicas"); n != 7 {
 			t.Errorf("the Deployment has %d replicas", n)
 		}
 	})
@@ -86,7 +86,14 @@ func TestRealMesh(t *testing.T) {
 		a.says("shop", ConditionPaused, "True")
 		a.says("shop", ConditionReady, "Unknown Paused")
 		a.delete(core("Service"), "shop-front")
-		a.change("shop", func(fm *v1beta1.FunctionMesh) { fm.Labels = map[string]string{"x": "y"} })
+		a.change("shop", func(fm *v1beta1.FunctionMesh) { fm.Spec.Functions[0].Image = "example.com/ingest:v3" })
+		a.says("shop", ConditionPaused, "True") // of this generation
+		if got := image(a.get(kindKnativeService, "shop-ingest-order")); got != "example.com/ingest:v2" {
+			t.Errorf("a paused mesh has the image %s", got)
+		}
+		if got := a.names(core("Service"), "shop"); slices.Contains(got, "shop-front") {
+			t.Errorf("a paused mesh has the Services %v", got)
+		}
 		a.change("shop", func(fm *v1beta1.FunctionMesh) { delete(fm.Annotations, desired.AnnotationPaused) })
 		a.eventually("its Service is there again", func() (bool, string) {
 			return slices.Contains(a.names(core("Service"), "shop"), "shop-front") && conditionOf(a.mesh("shop"), ConditionPaused) == "", conditionOf(a.mesh("shop"), ConditionPaused)

@@ -82,6 +82,7 @@ func startServer() error {
 	args := env.ControlPlane.GetAPIServer().Configure()
 	args.Set("audit-policy-file", policy)
 	args.Set("audit-log-path", server.audit)
+	args.Set("service-cluster-ip-range", "10.0.0.0/16") // 254 addresses are soon used up
 	args.Set("enable-admission-plugins", "OwnerReferencesPermissionEnforcement")
 	if server.cfg, err = env.Start(); err != nil {
 		return errors.Join(err, env.Stop())
@@ -124,6 +125,11 @@ func connect(t *testing.T) *api {
 			t.Fatal(err)
 		}
 	}
+	t.Cleanup(func() { // no later controller looks at what this test has made
+		if err := c.DeleteAllOf(context.Background(), &v1beta1.FunctionMesh{}, client.InNamespace(a.ns)); err != nil {
+			t.Error(err)
+		}
+	})
 	text, err := os.ReadFile(filepath.Join("..", "manifests", "base", "rbac.yaml"))
 	if err != nil {
 		t.Fatal(err)

@@ -289,7 +289,7 @@ func (r *run) read(ctx context.Context, k kind, name string) (*unstructured.Unst
 	if err != nil {
 		return nil, client.IgnoreNotFound(err)
 	}
-	return u, nil
+	return unpacked(u)
 }
 
 // readyOf reads the condition Ready, if it is about the present generation.
