@@ -62,38 +62,43 @@ func (c *Cluster) Delete(ctx context.Context, name string) error {
 
 // waitGone waits until a mesh that was deleted is no more, nor anything of it.
 func (c *Cluster) waitGone(ctx context.Context, name string, uid types.UID) error {
-	var left []string
+	last := []string{"the FunctionMesh itself"}
 	toLook := slices.Clone(made)
 	err := poll(ctx, func() (bool, error) {
-		now, err := c.Mesh(ctx, name)
-		var gone *MissingError
-		switch {
-		case errors.As(err, &gone):
-		case err != nil:
-			return false, err
-		case now.UID != uid:
-			return true, nil // made anew meanwhile: what there is belongs to that one
-		default:
-			left = []string{"the FunctionMesh itself"}
-			return false, nil
+		left, err := c.left(ctx, name, uid, &toLook)
+		if len(left) > 0 {
+			last = left
 		}
-		for len(toLook) > 0 { // a kind of which nothing is left needs no second look
-			names, err := c.withLabel(ctx, toLook[0], name)
-			if err != nil {
-				return false, err
-			}
-			if len(names) > 0 {
-				left = names
-				return false, nil
-			}
-			toLook = toLook[1:]
-		}
-		return true, nil
+		return err == nil && len(left) == 0, err
 	})
 	if errors.Is(err, context.DeadlineExceeded) {
-		return &LeftError{Mesh: name, Namespace: c.namespace, Left: left}
+		return &LeftError{Mesh: name, Namespace: c.namespace, Left: last}
 	}
 	return err
+}
+
+// left names some of what there is of a mesh that was deleted, and takes kinds
+// of which nothing is left off those to look at.
+func (c *Cluster) left(ctx context.Context, name string, uid types.UID, toLook *[]kind) ([]string, error) {
+	fm, err := c.Mesh(ctx, name)
+	var gone *MissingError
+	switch {
+	case errors.As(err, &gone):
+	case err != nil:
+		return nil, err
+	case fm.UID != uid:
+		return nil, nil // made anew meanwhile: what there is belongs to that one
+	default:
+		return []string{"the FunctionMesh itself"}, nil
+	}
+	for len(*toLook) > 0 {
+		names, err := c.withLabel(ctx, (*toLook)[0], name)
+		if err != nil || len(names) > 0 {
+			return names, err
+		}
+		*toLook = (*toLook)[1:]
+	}
+	return nil, nil
 }
 
 // LeftError is a mesh that is deleted but of which something is still there.

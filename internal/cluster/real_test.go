@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -92,6 +93,10 @@ func say(t *testing.T, c *Cluster, name string, edit func(*v1beta1.FunctionMeshS
 func condition(kind string, status metav1.ConditionStatus, message string) metav1.Condition {
 	return metav1.Condition{Type: kind, Status: status, Reason: "Test", Message: message, LastTransitionTime: metav1.Now()}
 }
+
+// enough time for a few requests, also on a busy machine, before a command gives
+// up.
+const enough = 3 * time.Second
 
 func TestRealCluster(t *testing.T) {
 	c, little := start(t)
@@ -239,14 +244,14 @@ spec: {policyName: signed, validationActions: [Deny]}`
 			t.Error("a mesh that no controller looked at is ready")
 		}
 		var missing *NotReadyError
-		if err := wait(pollEvery, quiet); !errors.As(err, &missing) || !strings.Contains(err.Error(), "the controller has not looked at it") {
+		if err := wait(enough, quiet); !errors.As(err, &missing) || !strings.Contains(err.Error(), "the controller has not looked at it") {
 			t.Errorf("nobody looks at it: %v", err)
 		}
 		say(t, c, "shop", func(s *v1beta1.FunctionMeshStatus) {
 			s.Conditions = []metav1.Condition{condition("Ready", metav1.ConditionFalse, "1/2 functions are ready")}
 			s.Functions = []v1beta1.FunctionStatus{{Name: "takeOrder", Ready: true}, {Name: "checkStock", Reason: "RevisionFailed", Message: "no such image"}}
 		})
-		if err := wait(pollEvery, quiet); !errors.As(err, &missing) || len(missing.Functions) != 1 ||
+		if err := wait(enough, quiet); !errors.As(err, &missing) || len(missing.Functions) != 1 ||
 			missing.Functions[0] != (Missing{"checkStock", "RevisionFailed: no such image"}) {
 			t.Errorf("a function is not ready: %v, %+v", err, missing)
 		}
@@ -287,12 +292,12 @@ spec: {policyName: signed, validationActions: [Deny]}`
 			t.Fatal(err)
 		}
 		within := func(do func(context.Context) error) error {
-			ctx, cancel := context.WithTimeout(ctx, pollEvery)
+			ctx, cancel := context.WithTimeout(ctx, enough)
 			defer cancel()
 			return do(ctx)
 		}
 		end := func(ctx context.Context) error { return c.Delete(ctx, "bar") }
-		wait := func(ctx context.Context) error { return c.waitGone(ctx, "bar", fm.UID) }
+		toLook := slices.Clone(made)
 		var left *LeftError
 		if err := within(end); !errors.As(err, &left) || left.Left[0] != "the FunctionMesh itself" {
 			t.Errorf("nobody collects what it owns: %v", err)
@@ -306,18 +311,18 @@ spec: {policyName: signed, validationActions: [Deny]}`
 		if err := within(end); !errors.As(err, &gone) {
 			t.Errorf("a mesh that is gone: %v", err)
 		}
-		if err := within(wait); !errors.As(err, &left) || left.Left[0] != "ConfigMap bar-mesh" {
-			t.Errorf("something of it is left: %v", err)
+		if names, err := c.left(ctx, "bar", fm.UID, &toLook); err != nil || !slices.Equal(names, []string{"ConfigMap bar-mesh"}) {
+			t.Errorf("something of it is left: %v, %v", names, err)
 		}
 		if err := c.resource(configMaps).Delete(ctx, "bar-mesh", metav1.DeleteOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		if err := wait(ctx); err != nil {
-			t.Errorf("nothing is left of it: %v", err)
+		if names, err := c.left(ctx, "bar", fm.UID, &toLook); err != nil || len(names)+len(toLook) > 0 {
+			t.Errorf("nothing is left of it: %v, %v, %v", names, toLook, err)
 		}
 		apply(rest, false)
 		apply(strings.Replace(shop, "name: shop", "name: bar", 1), false)
-		if err := wait(ctx); err != nil {
+		if err := c.waitGone(ctx, "bar", fm.UID); err != nil {
 			t.Errorf("it was made anew: %v", err)
 		}
 	})
