@@ -15,8 +15,8 @@ const (
 	// pollingInterval and cooldownPeriod in seconds: how soon KEDA sees an event
 	// in front of a function at zero that it is not told of, and how long it waits
 	// to send it there.
-	pollingInterval int32 = 2
-	cooldownPeriod        = 30
+	pollingInterval = 2
+	cooldownPeriod  = 30
 
 	// backlog is the number of events before a function that calls for a
 	// dispatcher beside the front's.

@@ -71,7 +71,7 @@ func New(q Queues, log *slog.Logger) *Server {
 		log = slog.Default()
 	}
 	s := &Server{queues: q, log: log, times: defaultTimes, known: make(map[string]count), ended: make(chan struct{})}
-	s.grpc = grpc.NewServer(grpc.MaxRecvMsgSize(maxRequest), grpc.SharedWriteBuffer(true),
+	s.grpc = grpc.NewServer(grpc.MaxRecvMsgSize(maxRequest),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingAfter, Timeout: pingWithin}))
 	pb.RegisterExternalScalerServer(s.grpc, s)
 	return s
