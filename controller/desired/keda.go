@@ -24,12 +24,12 @@ func (b *builder) kedaFunction(f *mesh.Function) {
 	pod := corev1.PodSpec{
 		ServiceAccountName: account(f), AutomountServiceAccountToken: ptr(false), EnableServiceLinks: ptr(false),
 		TerminationGracePeriodSeconds: ptr(int64(grace)),
-		Containers:                    []corev1.Container{c}, Volumes: []corev1.Volume{tmp()},
+		Containers:                    []corev1.Container{c},
 	}
 	if f.Queued() {
 		d := b.dataplane(RoleDispatcher, "--function="+f.KubeName, "--local=http://127.0.0.1:"+portText(portOf(f)))
 		pod.Containers = append(pod.Containers, d)
-		pod.Volumes = append(pod.Volumes, b.dataplaneVolumes(RoleDispatcher)...)
+		pod.Volumes = append([]corev1.Volume{tmp()}, b.dataplaneVolumes(RoleDispatcher)...)
 	}
 	if len(f.Spec.Traffic) > 0 {
 		b.note(Note{Function: f.Name, Path: at(f, "traffic"), Type: TypeTrafficHonoured, Reason: "NotKEDA",

@@ -48,7 +48,7 @@ func (b *builder) template(f *mesh.Function, image string) kinds.RevisionTemplat
 		Spec: kinds.RevisionSpec{
 			PodSpec: corev1.PodSpec{
 				ServiceAccountName: account(f), AutomountServiceAccountToken: ptr(false), EnableServiceLinks: ptr(false),
-				Containers: []corev1.Container{c}, Volumes: []corev1.Volume{tmp()},
+				Containers: []corev1.Container{c},
 			},
 			ContainerConcurrency: ptr(int64(f.Concurrency)),
 			TimeoutSeconds:       timeout, ResponseStartTimeoutSeconds: timeout,

@@ -167,11 +167,18 @@ func pod(p *corev1.PodSpec, say func(string, ...any)) {
 		}
 		volumes[v.Name] = true
 	}
+	if len(p.Containers) == 1 && p.Containers[0].Name == "function" && len(volumes) > 0 {
+		say("a function's pod has volumes %v, for which its cold starts would wait", p.Volumes)
+	}
 	for _, c := range p.Containers {
 		s := c.SecurityContext
-		if s == nil || !*s.RunAsNonRoot || *s.AllowPrivilegeEscalation || !*s.ReadOnlyRootFilesystem ||
+		if s == nil || !*s.RunAsNonRoot || *s.AllowPrivilegeEscalation ||
 			s.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault || len(s.Capabilities.Drop) != 1 || s.Capabilities.Drop[0] != "ALL" {
 			say("container %s is not restricted", c.Name)
+		}
+		// A function writes to its image's own /tmp, where others have a volume.
+		if own := c.Name == "function"; (s.ReadOnlyRootFilesystem == nil) != own || own && len(c.VolumeMounts) > 0 {
+			say("container %s has a root file system, or mounts, that it should not have", c.Name)
 		}
 		if c.Image == "" {
 			say("container %s has no image", c.Name)
