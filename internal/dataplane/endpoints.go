@@ -3,6 +3,7 @@ package dataplane
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -54,6 +55,9 @@ type service struct {
 	transport        http.RoundTripper
 	// wakes says that a call starts a replica if there is none.
 	wakes bool
+	// going says that the pod goes, and with it a function that is in it; nil for
+	// others.
+	going func() bool
 
 	mu sync.Mutex
 	// fresh is until when the function counts as awake.
@@ -71,8 +75,8 @@ type attempt struct {
 var _ delivery.Endpoints = (*services)(nil)
 
 // newServices knows all functions of a plan. address gives a URL without path;
-// local is the function in the same pod, if any.
-func newServices(p *mesh.Plan, tokens map[string]string, address func(*mesh.Function) string, local *mesh.Function) *services {
+// local is the function in the same pod, if any, and going says that the pod goes.
+func newServices(p *mesh.Plan, tokens map[string]string, address func(*mesh.Function) string, local *mesh.Function, going func() bool) *services {
 	s := &services{
 		transport: &http.Transport{
 			DialContext:         (&net.Dialer{Timeout: 2 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
@@ -85,6 +89,9 @@ func newServices(p *mesh.Plan, tokens map[string]string, address func(*mesh.Func
 		// What comes with the pod is on its way; KEDA starts pods by the queue's
 		// lag alone.
 		svc.wakes = f == local || f.Spec.Scaler != v1beta1.ScalerKEDA
+		if f == local {
+			svc.going = going
+		}
 		if u, err := url.Parse(svc.url); err == nil {
 			svc.host = u.Host // Knative's ingress tells its services apart by it
 		}
@@ -104,7 +111,7 @@ func (s *services) Acquire(ctx context.Context, f *mesh.Function) (delivery.Endp
 	if err := svc.awake(ctx); err != nil {
 		return delivery.Endpoint{}, err
 	}
-	e := delivery.Endpoint{URL: svc.url, Host: svc.host, Token: svc.token, Transport: s.transport, Release: svc.release}
+	e := delivery.Endpoint{URL: svc.url, Host: svc.host, Token: svc.token, Transport: svc, Release: svc.release}
 	if wait := time.Since(began); wait >= coldFrom {
 		e.ColdStart = wait
 	}
@@ -116,6 +123,25 @@ func (s *services) Prewarm(f *mesh.Function) {
 	if svc := s.byName[f]; svc != nil && svc.wakes {
 		svc.wake()
 	}
+}
+
+// RoundTrip implements http.RoundTripper. Where nobody can have got the request it
+// gives an *delivery.UnavailableError: no attempt is spent then. That is so where
+// no connection came about, and taken to be so in a pod that goes: the function
+// may be gone a moment before its dispatcher hears that it is to go as well.
+func (s *service) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := s.transport.RoundTrip(req)
+	if err == nil || req.Context().Err() != nil {
+		return resp, err
+	}
+	var op *net.OpError
+	switch {
+	case s.going != nil && s.going():
+		err = &delivery.UnavailableError{Function: s.f.Name, Reason: "its pod goes: " + err.Error(), RetryAfter: wakeRest}
+	case errors.As(err, &op) && op.Op == "dial":
+		err = &delivery.UnavailableError{Function: s.f.Name, Reason: err.Error(), RetryAfter: wakeRest}
+	}
+	return nil, err
 }
 
 // release notes how a call went: what answered is awake.

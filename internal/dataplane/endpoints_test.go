@@ -38,7 +38,7 @@ func TestWaitsForTheFunctionItself(t *testing.T) {
 			}))
 			defer server.Close()
 			f := &mesh.Function{Name: "check", Spec: &v1beta1.Function{ReadinessProbe: tc.probe}}
-			s := newServices(&mesh.Plan{Functions: []*mesh.Function{f}}, nil, func(*mesh.Function) string { return server.URL }, nil)
+			s := newServices(&mesh.Plan{Functions: []*mesh.Function{f}}, nil, func(*mesh.Function) string { return server.URL }, nil, nil)
 			e, err := s.Acquire(t.Context(), f)
 			if err != nil {
 				t.Fatalf("%s: %v", tc.reason, err)

@@ -44,7 +44,7 @@ func Run(ctx context.Context, opts Options) error {
 		return err
 	}
 	p := &process{opts: opts, started: time.Now()}
-	if err := p.read(); err != nil {
+	if err := p.read(ctx); err != nil {
 		return err
 	}
 	// First what probes and KEDA ask: a process that waits for its broker is
@@ -117,8 +117,8 @@ func (p *process) linger(failed error) {
 	time.Sleep(p.opts.Linger)
 }
 
-// read reads the files and checks what they say.
-func (p *process) read() (err error) {
+// read reads the files and checks what they say. The end of ctx is that of the pod.
+func (p *process) read(ctx context.Context) (err error) {
 	if p.plan, err = readMesh(p.opts.Mesh); err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func (p *process) read() (err error) {
 	if p.opts.Function != "" && p.own() == nil {
 		return fmt.Errorf("--function %s: the mesh %s has no such function", p.opts.Function, p.plan.Name)
 	}
-	p.services = newServices(p.plan, p.tokens, p.address, p.own())
+	p.services = newServices(p.plan, p.tokens, p.address, p.own(), func() bool { return ctx.Err() != nil })
 	p.recorder = telemetry.NewRecorder(p.plan)
 	return nil
 }

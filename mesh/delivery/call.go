@@ -38,6 +38,8 @@ type answer struct {
 	broken bool
 	// cut: the dispatcher ended the call, which counts as none.
 	cut bool
+	// uncalled: nobody got the call (*UnavailableError), which counts as none.
+	uncalled bool
 }
 
 func failed(err error) answer                      { return answer{err: err} }
@@ -98,7 +100,10 @@ func (c *caller) post(ctx context.Context, ep Endpoint, f *mesh.Function, e *eve
 }
 
 func (c *caller) noAnswer(ctx, callCtx context.Context, err error, timeout time.Duration) answer {
+	var unavailable *UnavailableError
 	switch {
+	case errors.As(err, &unavailable):
+		return answer{err: unavailable, broken: true, uncalled: true}
 	case ctx.Err() != nil:
 		return answer{err: fmt.Errorf("call cut off: %w", context.Cause(ctx)), cut: true}
 	case callCtx.Err() != nil:

@@ -119,6 +119,11 @@ func (t *task) run(pull, calls context.Context) {
 		t.cut(&c)
 		return
 	}
+	if a.uncalled {
+		t.unavailable(calls, a.err)
+		d.obs.CallEnded(c.rec)
+		return
+	}
 	if a.err == nil {
 		a = t.succeed(calls, &c, a)
 	}
