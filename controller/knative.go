@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -31,21 +32,33 @@ type knative struct {
 
 // features says whether the HPA class has someone to serve it, and whether a
 // revision may begin with no replica (allow-zero-initial-scale of
-// config-autoscaler).
-func (k *knative) features(ctx context.Context) (hpa, zero bool) {
+// config-autoscaler). An API server that does not answer is an error: taken for
+// a no, it would have every function of every mesh get a new revision.
+func (k *knative) features(ctx context.Context) (hpa, zero bool, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if time.Now().Before(k.until) {
-		return k.hpa, k.zero
+		return k.hpa, k.zero, nil
 	}
-	err := k.reader.Get(ctx, client.ObjectKey{Namespace: knativeNamespace, Name: "autoscaler-hpa"}, kindDeployment.object())
-	k.hpa = !apierrors.IsNotFound(err)
+	hpa, err = k.find(ctx, "autoscaler-hpa", kindDeployment.object())
+	if err != nil {
+		return false, false, err
+	}
 	config := core("ConfigMap").object()
-	k.zero = false // the default
-	if err := k.reader.Get(ctx, client.ObjectKey{Namespace: knativeNamespace, Name: "config-autoscaler"}, config); err == nil {
-		value, _, _ := unstructured.NestedString(config.Object, "data", "allow-zero-initial-scale")
-		k.zero = value == "true"
+	if _, err = k.find(ctx, "config-autoscaler", config); err != nil {
+		return false, false, err
 	}
+	value, _, _ := unstructured.NestedString(config.Object, "data", "allow-zero-initial-scale")
+	k.hpa, k.zero = hpa, value == "true" // false by default
 	k.until = time.Now().Add(knativeFresh)
-	return k.hpa, k.zero
+	return k.hpa, k.zero, nil
+}
+
+// find reads an object of Knative's, and says whether there is one.
+func (k *knative) find(ctx context.Context, name string, into *unstructured.Unstructured) (bool, error) {
+	err := k.reader.Get(ctx, client.ObjectKey{Namespace: knativeNamespace, Name: name}, into)
+	if err != nil && !apierrors.IsNotFound(err) {
+		return false, fmt.Errorf("read %s %s/%s: %w", into.GetKind(), knativeNamespace, name, err)
+	}
+	return err == nil, nil
 }

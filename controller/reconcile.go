@@ -135,7 +135,9 @@ func (r *run) reconcile(ctx context.Context) error {
 	settings := r.settings
 	settings.Has = summary(r.have)
 	if settings.Has.Knative {
-		settings.Has.HPA, settings.Has.ZeroInitialScale = r.knative.features(ctx)
+		if settings.Has.HPA, settings.Has.ZeroInitialScale, err = r.knative.features(ctx); err != nil {
+			return err
+		}
 	}
 	state := desired.Of(r.plan, settings, found)
 	r.notes = state.Notes
