@@ -169,15 +169,19 @@ func has(have []kind, want kind) bool {
 }
 
 // summary is what package desired wants to know. All kinds of a project count,
-// as each needs them all.
-func summary(have []kind) desired.Installed {
+// as each needs them all. halfThere says that a project has some of them: it is
+// about to come or to go, or to be replaced by another version.
+func summary(have []kind) (installed desired.Installed, halfThere bool) {
 	all := func(group string) bool {
+		there, missing := false, false
 		for _, k := range kinds {
-			if k.Group == group && !has(have, k) {
-				return false
+			if k.Group == group {
+				there, missing = there || has(have, k), missing || !has(have, k)
 			}
 		}
-		return true
+		halfThere = halfThere || there && missing
+		return !missing
 	}
-	return desired.Installed{Knative: all(kindKnativeService.Group), KEDA: all(kindScaledObject.Group), Dapr: all(kindComponent.Group)}
+	installed = desired.Installed{Knative: all(kindKnativeService.Group), KEDA: all(kindScaledObject.Group), Dapr: all(kindComponent.Group)}
+	return installed, halfThere
 }

@@ -133,7 +133,8 @@ func (r *run) reconcile(ctx context.Context) error {
 		return nil // what runs goes on; the next change of the mesh, or of a component, brings us back
 	}
 	settings := r.settings
-	settings.Has = summary(r.have)
+	var halfThere bool
+	settings.Has, halfThere = summary(r.have)
 	if settings.Has.Knative {
 		if settings.Has.HPA, settings.Has.ZeroInitialScale, err = r.knative.features(ctx); err != nil {
 			return err
@@ -170,8 +171,10 @@ func (r *run) reconcile(ctx context.Context) error {
 	}
 	// What is to go goes only once all that takes its place is there. A name that
 	// someone else has is no reason to wait: it may be something of the object
-	// that is to go, such as the Service that Knative makes beside its own.
-	if len(r.failures) == 0 {
+	// that is to go, such as the Service that Knative makes beside its own. A
+	// project of which a kind is missing is one: what needs that kind is not
+	// wanted, and yet it runs, and is wanted once the kind is there again.
+	if len(r.failures) == 0 && !halfThere {
 		r.failed(a.prune(ctx, r.have, wanted, func(o *unstructured.Unstructured) (bool, error) { return r.retired(ctx, o, wanted) }))
 	}
 	if writes > 0 {
