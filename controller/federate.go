@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"maps"
@@ -47,6 +48,8 @@ func newFederation(r client.Reader, log *slog.Logger) *federation {
 	return &federation{reader: r, log: log, client: &http.Client{
 		Timeout:   scrapeTimeout,
 		Transport: &http.Transport{MaxIdleConnsPerHost: 1, IdleConnTimeout: 2 * time.Minute},
+		// Whoever runs a pod with a mesh's labels would send us wherever he likes.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
 
@@ -121,6 +124,9 @@ func (f *federation) scrape(ctx context.Context, pod *corev1.Pod) (map[string]*d
 		return nil, err
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("it answers %s", resp.Status)
+	}
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	return parser.TextToMetricFamilies(io.LimitReader(resp.Body, maxScrape))
 }

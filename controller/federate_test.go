@@ -47,6 +47,9 @@ func (a answers) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !has || r.URL.Path != "/metrics" {
 		return nil, errors.New("nobody answers at " + r.URL.String())
 	}
+	if to, away := strings.CutPrefix(text, "away to "); away {
+		return &http.Response{StatusCode: http.StatusFound, Header: http.Header{"Location": {to}}, Body: http.NoBody, Request: r}, nil
+	}
 	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(text)), Request: r}, nil
 }
 
@@ -75,6 +78,12 @@ func TestFederation(t *testing.T) {
 			"who does not answer, or not with metrics, takes nothing from the others",
 			pods{pod("one", "10.0.0.1", "metrics", corev1.PodRunning), pod("two", "10.0.0.2", "metrics", corev1.PodRunning), pod("three", "10.0.0.3", "metrics", corev1.PodRunning)},
 			answers{"10.0.0.1:9090": number("1"), "10.0.0.3:9090": "<html>"},
+			[]string{one},
+		},
+		"Away": {
+			"who sends us elsewhere is not followed",
+			pods{pod("one", "10.0.0.1", "metrics", corev1.PodRunning), pod("two", "10.0.0.2", "metrics", corev1.PodRunning)},
+			answers{"10.0.0.1:9090": number("1"), "10.0.0.2:9090": "away to http://10.0.0.9:9090/metrics", "10.0.0.9:9090": number("2")},
 			[]string{one},
 		},
 		"Others": {
