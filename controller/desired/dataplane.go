@@ -1,6 +1,7 @@
 package desired
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/weftmesh/weft/internal/contract"
+	"github.com/weftmesh/weft/mesh"
 )
 
 // What front and dispatchers agree on with weft-dataplane: the ports they serve
@@ -28,13 +30,27 @@ const (
 	volumeTokens  = "tokens"
 	volumeSecrets = "secret-"
 
-	// grace is how long a pod may take to end, in seconds: calls under way
-	// finish, and what is left goes back to its queue.
-	grace = 60
+	// drain is how long calls under way may take at least when a pod ends, and
+	// grace how long it may take beside: a front goes on serving for a while, and
+	// what is left goes back to its queue. In seconds.
+	drain, grace = 30, 30
 )
 
-// dataplane is a container of weft-dataplane.
-func (b *builder) dataplane(role string, args ...string) corev1.Container {
+// drains is how long a dispatcher lets calls finish: as long as any may take, so
+// that none is made again because of a shutdown. f is the one function that it
+// is for; nil for all.
+func (b *builder) drains(f *mesh.Function) int64 {
+	most := int64(drain)
+	for _, other := range b.plan.Functions {
+		if f == other || f == nil {
+			most = max(most, int64(wholeSeconds(other.Timeout)))
+		}
+	}
+	return most
+}
+
+// dataplane is a container of weft-dataplane, for one function (f) or for all.
+func (b *builder) dataplane(role string, f *mesh.Function, args ...string) corev1.Container {
 	c := corev1.Container{
 		Name: role, Image: b.settings.Dataplane, Args: append([]string{role}, args...),
 		Env:   b.otel(b.plan.Name + "-" + role),
@@ -49,6 +65,9 @@ func (b *builder) dataplane(role string, args ...string) corev1.Container {
 		VolumeMounts: []corev1.VolumeMount{
 			tmpMount(), {Name: volumeMesh, MountPath: dirMesh, ReadOnly: true}, {Name: volumeTokens, MountPath: dirTokens, ReadOnly: true},
 		},
+	}
+	if d := b.drains(f); d > drain {
+		c.Args = append(c.Args, fmt.Sprintf("--drain=%ds", d))
 	}
 	if b.keeper.Name != "" {
 		c.Args = append(c.Args, "--keeper="+b.keeper.Name)
@@ -112,7 +131,7 @@ func (b *builder) mountedSecrets() []string {
 // deployment of front or dispatchers.
 func (b *builder) deployment(name, role string, notes map[string]string, pod corev1.PodSpec) *appsv1.Deployment {
 	pod.ServiceAccountName, pod.EnableServiceLinks = name, ptr(false)
-	pod.TerminationGracePeriodSeconds = ptr(int64(grace))
+	pod.TerminationGracePeriodSeconds = ptr(b.drains(nil) + grace)
 	pod.Volumes = append([]corev1.Volume{tmp()}, b.dataplaneVolumes(role)...)
 	d := &appsv1.Deployment{TypeMeta: typeMeta("apps/v1", "Deployment"), ObjectMeta: b.meta(name, role, nil)}
 	d.Spec.Selector = &metav1.LabelSelector{MatchLabels: b.labels(role, nil)}
@@ -140,6 +159,6 @@ func (b *builder) dispatchers() {
 	b.dispatcherPolicy()
 	b.add(b.deployment(name, RoleDispatcher, nil, corev1.PodSpec{
 		AutomountServiceAccountToken: ptr(false),
-		Containers:                   []corev1.Container{b.dataplane(RoleDispatcher)},
+		Containers:                   []corev1.Container{b.dataplane(RoleDispatcher, nil)},
 	}))
 }

@@ -279,3 +279,31 @@ func TestKept(t *testing.T) {
 		})
 	}
 }
+
+// TestDrain: no call is cut off by a shutdown that its timeout would let end.
+func TestDrain(t *testing.T) {
+	st := state(t, compile(t, "functions:\n  - {name: a, image: example.com/app, triggers: [{type: http}], timeout: 200s}\n  - {name: b, image: example.com/app, scaler: keda, timeout: 90s}\n"+
+		"  - {name: c, image: example.com/app, scaler: keda, timeout: 5s}\nconnections: [{from: a, to: b}, {from: a, to: c}]"), settings(), desired.Found{})
+	for name, c := range map[string]struct {
+		reason    string
+		container int
+		drain     any
+		grace     int64
+	}{
+		"shop-front": {reason: "it calls all", drain: "--drain=200s", grace: 230},
+		"shop-b":     {reason: "it calls one", container: 1, drain: "--drain=90s", grace: 120},
+		"shop-c":     {reason: "never less than the default", container: 1, grace: 60},
+	} {
+		pod := at(find(t, st, "Deployment", name), "spec", "template", "spec")
+		args, _ := at(pod, "containers", c.container, "args").([]any)
+		var drain any
+		for _, arg := range args {
+			if strings.HasPrefix(arg.(string), "--drain") {
+				drain = arg
+			}
+		}
+		if got := at(pod, "terminationGracePeriodSeconds"); drain != c.drain || got != c.grace {
+			t.Errorf("%s: %v, %v s, want %v, %d: %s", name, drain, got, c.drain, c.grace, c.reason)
+		}
+	}
+}

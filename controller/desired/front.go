@@ -21,7 +21,7 @@ func (b *builder) front() {
 	if leases {
 		b.leaseRole(name)
 	}
-	c := b.dataplane(RoleFront)
+	c := b.dataplane(RoleFront, nil)
 	c.Ports = append([]corev1.ContainerPort{{Name: "http", ContainerPort: portHTTP}, {Name: "sink", ContainerPort: portSink}}, c.Ports...)
 	if b.tells() {
 		c.Ports = append(c.Ports, corev1.ContainerPort{Name: "scaler", ContainerPort: portScaler})

@@ -23,11 +23,11 @@ func (b *builder) kedaFunction(f *mesh.Function) {
 	c.ReadinessProbe.PeriodSeconds = 2
 	pod := corev1.PodSpec{
 		ServiceAccountName: account(f), AutomountServiceAccountToken: ptr(false), EnableServiceLinks: ptr(false),
-		TerminationGracePeriodSeconds: ptr(int64(grace)),
+		TerminationGracePeriodSeconds: ptr(b.drains(f) + grace),
 		Containers:                    []corev1.Container{c},
 	}
 	if f.Queued() {
-		d := b.dataplane(RoleDispatcher, "--function="+f.KubeName, "--local=http://127.0.0.1:"+portText(portOf(f)))
+		d := b.dataplane(RoleDispatcher, f, "--function="+f.KubeName, "--local=http://127.0.0.1:"+portText(portOf(f)))
 		pod.Containers = append(pod.Containers, d)
 		pod.Volumes = append([]corev1.Volume{tmp()}, b.dataplaneVolumes(RoleDispatcher)...)
 	}

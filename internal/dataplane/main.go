@@ -8,9 +8,11 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/weftmesh/weft/internal/contract"
+	"github.com/weftmesh/weft/internal/pages"
 	"github.com/weftmesh/weft/internal/version"
 )
 
@@ -39,6 +41,12 @@ func Main(ctx context.Context, args []string, stderr io.Writer) int {
 		return 2
 	}
 	opts.Logger = slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: level}))
+	opts.OnReady = func(Addresses) {
+		debug.FreeOSMemory()
+		if err := pages.Release(); err != nil { // it is only memory
+			opts.Logger.Debug("pages of the program stay in memory", "error", err.Error())
+		}
+	}
 	if err := Run(ctx, opts); err != nil {
 		opts.Logger.Error("the " + string(opts.Role) + " ended: " + err.Error())
 		return 1
