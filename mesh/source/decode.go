@@ -26,6 +26,8 @@ type decoder struct {
 	// meant holds the paths that an unknown field was nearest to: that they
 	// are missing is no news.
 	meant map[string]bool
+	// secret says that values are not to be told.
+	secret bool
 }
 
 func (d *decoder) fault(at place, path, format string, args ...any) *mesh.Problem {
@@ -200,13 +202,16 @@ func (d *decoder) scalar(n *node, v reflect.Value, path string) {
 		if n.kind != scalar || n.tag != "!!str" && n.tag != "!!timestamp" && n.tag != "!!binary" {
 			p := d.wrong(n, path, "text")
 			if n.kind == scalar {
-				p.Hint = fmt.Sprintf("write %q, in quotes", n.value)
+				p.Hint = d.quoted(n)
 			}
 			return
 		}
 		if n.bare && slices.Contains(oldBooleans, strings.ToLower(n.value)) {
-			d.fault(n.at, path, "%s means true or false to Kubernetes, whose YAML is of version 1.1", n.value).Hint =
-				fmt.Sprintf("write %q, in quotes", n.value)
+			text := n.value
+			if d.secret {
+				text = d.told(n)
+			}
+			d.fault(n.at, path, "%s means true or false to Kubernetes, whose YAML is of version 1.1", text).Hint = d.quoted(n)
 			return
 		}
 		v.SetString(n.value)
@@ -275,7 +280,23 @@ func (d *decoder) base64(n *node, v reflect.Value, path string) {
 
 // wrong reports that a value is not what the field takes.
 func (d *decoder) wrong(n *node, path, want string) *mesh.Problem {
-	return d.fault(n.at, path, "%s is not %s", n.describe(), want)
+	return d.fault(n.at, path, "%s is not %s", d.told(n), want)
+}
+
+// told is how a problem speaks of a value.
+func (d *decoder) told(n *node) string {
+	if d.secret && n.kind == scalar {
+		return "the value"
+	}
+	return n.describe()
+}
+
+// quoted is the hint to make text of a value.
+func (d *decoder) quoted(n *node) string {
+	if d.secret {
+		return "write it in quotes"
+	}
+	return fmt.Sprintf("write %q, in quotes", n.value)
 }
 
 func (n *node) describe() string {

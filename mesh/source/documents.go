@@ -348,7 +348,9 @@ func (b *Bundle) decodeOthers(others []document, d *decoder) {
 			b.Subscriptions = append(b.Subscriptions, out)
 		case kindSecret:
 			var s corev1.Secret
+			d.secret = true
 			d.decode(doc.node, reflect.ValueOf(&s).Elem(), "")
+			d.secret = false
 			data := make(map[string][]byte, len(s.Data)+len(s.StringData))
 			for k, v := range s.Data {
 				data[k] = v
