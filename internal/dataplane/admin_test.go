@@ -108,3 +108,24 @@ func TestAdminRefusesWebPages(t *testing.T) {
 		t.Errorf("a dispatcher serves it too, at %s", at.Admin)
 	}
 }
+
+// TestAdminIsOfThePodAlone: without a token, what reaches it may do all.
+func TestAdminIsOfThePodAlone(t *testing.T) {
+	for name, tc := range map[string]struct {
+		reason, address string
+		ok              bool
+	}{
+		"default":   {reason: "the pod's own", address: "", ok: true},
+		"six":       {reason: "the other loopback address", address: "[::1]:9091", ok: true},
+		"name":      {reason: "a name that is nowhere else", address: "localhost:9091", ok: true},
+		"all":       {reason: "all interfaces", address: ":9091"},
+		"all named": {reason: "all interfaces, by their address", address: "0.0.0.0:9091"},
+		"pod":       {reason: "the address that others have", address: "10.1.2.3:9091"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := (Options{Role: RoleFront, Admin: tc.address}).withDefaults(); (err == nil) != tc.ok {
+				t.Errorf("%s, %q: %v", tc.reason, tc.address, err)
+			}
+		})
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/weftmesh/weft/internal/adminserver"
 	"github.com/weftmesh/weft/mesh"
 )
 
@@ -93,6 +94,9 @@ func (o Options) withDefaults() (Options, error) {
 		if *d.field == "" {
 			*d.field = d.value
 		}
+	}
+	if o.Role == RoleFront && !adminserver.Loopback(o.Admin) {
+		return o, fmt.Errorf("--admin %s: the admin API asks for no token, so its address must be of the loopback interface, such as %s", o.Admin, DefaultAdmin)
 	}
 	if o.Drain <= 0 {
 		o.Drain = defaultDrain
