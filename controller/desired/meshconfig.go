@@ -78,6 +78,7 @@ func (b *builder) slimMesh() *v1beta1.FunctionMesh {
 		f := &slim.Spec.Functions[i]
 		f.Image, f.Source, f.Command, f.URL, f.Env, f.Traffic = "", "", nil, "", nil, nil
 		f.Resources = corev1.ResourceRequirements{}
+		f.Triggers = slices.DeleteFunc(f.Triggers, func(t v1beta1.Trigger) bool { return len(unprotected(t)) > 0 })
 		f.EnvFrom, f.Build, f.Labels, f.Annotations, f.ServiceAccountName, f.StartTimeout = nil, nil, nil, nil, "", nil
 	}
 	return slim

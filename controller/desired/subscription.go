@@ -64,6 +64,7 @@ func (b *builder) resiliency() {
 // not at all.
 func (b *builder) triggers(f *mesh.Function) {
 	for i, t := range f.Triggers {
+		b.protected(f, i, t)
 		path := fmt.Sprintf("%s[%d]", at(f, "triggers"), i)
 		if instead := unserved[t.Type]; instead != "" {
 			b.note(Note{Function: f.Name, Path: path, Type: TypeTriggersHonoured, Reason: "NotServed",
