@@ -151,11 +151,19 @@ func (r Right) String() string {
 // Rights that commands need in a namespace.
 var Rights = []Right{
 	{"get", v1beta1.Group, "functionmeshes", "", "all commands"},
+	{"list", v1beta1.Group, "functionmeshes", "", "get without a mesh file"},
+	// An apply that finds nothing makes the object, which is a right of its own.
+	{"create", v1beta1.Group, "functionmeshes", "", "deploy"},
 	{"patch", v1beta1.Group, "functionmeshes", "", "deploy"},
 	{"delete", v1beta1.Group, "functionmeshes", "", "delete"},
+	{"create", "", "secrets", "", "deploy, of meshes that come with Secrets"},
 	{"patch", "", "secrets", "", "deploy, of meshes that come with Secrets"},
+	{"create", "", "configmaps", "", "deploy, of meshes that come with ConfigMaps"},
 	{"patch", "", "configmaps", "", "deploy, of meshes that come with ConfigMaps"},
+	{"create", "dapr.io", "components", "", "deploy, of meshes that come with components"},
 	{"patch", "dapr.io", "components", "", "deploy, of meshes that come with components"},
+	{"create", "dapr.io", "subscriptions", "", "deploy, of meshes that come with subscriptions"},
+	{"patch", "dapr.io", "subscriptions", "", "deploy, of meshes that come with subscriptions"},
 	{"list", "", "pods", "", "logs, invoke, trace and dlq"},
 	{"get", "", "pods", "log", "logs"},
 	{"create", "", "pods", "portforward", "invoke, trace, dlq, and the queues in get"},
