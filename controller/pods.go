@@ -22,7 +22,8 @@ var waits = []string{
 
 // stuck says why a pod does not start; "" if it does, or may.
 func stuck(pod *corev1.Pod) (reason, message string) {
-	for _, c := range pod.Status.ContainerStatuses {
+	// Dapr's sidecar is an init container that goes on.
+	for _, c := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
 		if w := c.State.Waiting; w != nil && slices.Contains(waits, w.Reason) {
 			return w.Reason, cmp.Or(w.Message, "container "+c.Name+" does not start")
 		}

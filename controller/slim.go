@@ -103,10 +103,15 @@ func slimPod(in any) (any, error) {
 	for _, c := range pod.Spec.Containers {
 		out.Spec.Containers = append(out.Spec.Containers, corev1.Container{Name: c.Name, Ports: c.Ports})
 	}
-	for _, c := range pod.Status.ContainerStatuses {
-		if c.State.Waiting != nil {
-			out.Status.ContainerStatuses = append(out.Status.ContainerStatuses, corev1.ContainerStatus{Name: c.Name, State: c.State})
+	waiting := func(all []corev1.ContainerStatus) (some []corev1.ContainerStatus) {
+		for _, c := range all {
+			if c.State.Waiting != nil {
+				some = append(some, corev1.ContainerStatus{Name: c.Name, State: c.State})
+			}
 		}
+		return some
 	}
+	out.Status.InitContainerStatuses = waiting(pod.Status.InitContainerStatuses)
+	out.Status.ContainerStatuses = waiting(pod.Status.ContainerStatuses)
 	return out, nil
 }

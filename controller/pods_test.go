@@ -1,0 +1,35 @@
+package controller
+
+import (
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// TestStuck looks at pods as the cache keeps them.
+func TestStuck(t *testing.T) {
+	waits := func(name, reason, message string) corev1.ContainerStatus {
+		return corev1.ContainerStatus{Name: name, State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}}
+	}
+	runs := corev1.ContainerStatus{Name: "daprd", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}
+	for name, tc := range map[string]struct {
+		reason, stuck, message string
+		init, containers       []corev1.ContainerStatus
+	}{
+		"Starts":  {reason: "it may take a while", containers: []corev1.ContainerStatus{waits("function", "ContainerCreating", "")}},
+		"Image":   {"somebody has to push it", "ErrImagePull", "not found", nil, []corev1.ContainerStatus{waits("function", "ErrImagePull", "not found")}},
+		"Silent":  {"where nobody says why it says which", "CrashLoopBackOff", "container front does not start", nil, []corev1.ContainerStatus{waits("front", "CrashLoopBackOff", "")}},
+		"Sidecar": {"the function waits for its sidecar", "ImagePullBackOff", "no daprd", []corev1.ContainerStatus{waits("daprd", "ImagePullBackOff", "no daprd")}, []corev1.ContainerStatus{waits("function", "PodInitializing", "")}},
+		"Runs":    {reason: "nobody waits", init: []corev1.ContainerStatus{runs}, containers: []corev1.ContainerStatus{runs}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			kept, err := slimPod(&corev1.Pod{Status: corev1.PodStatus{InitContainerStatuses: tc.init, ContainerStatuses: tc.containers}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if stuck, message := stuck(kept.(*corev1.Pod)); stuck != tc.stuck || message != tc.message {
+				t.Errorf("%s: %q, %q", tc.reason, stuck, message)
+			}
+		})
+	}
+}
