@@ -215,6 +215,9 @@ func (r *run) find(ctx context.Context) (desired.Found, []v1beta1.Component, err
 	if err != nil {
 		return found, nil, err
 	}
+	if found.Fronts, err = r.fronts(ctx); err != nil {
+		return found, nil, err
+	}
 	found.ForeignScaler, err = r.foreignScaler(ctx)
 	return found, beside, err
 }

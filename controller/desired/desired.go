@@ -60,6 +60,9 @@ type Found struct {
 	// <mesh>: the dispatchers get that name, and ours steps back. "" if there is
 	// none.
 	ForeignScaler string
+	// Fronts tells the pods of the front apart from those that there were before:
+	// it changes when one comes or goes. "" if there are none.
+	Fronts string
 	// Components of the plan, by name, that someone else owns: they are used
 	// as they are.
 	Components map[string]bool

@@ -52,10 +52,16 @@ func (b *builder) tells() bool {
 	return b.pushes() || b.settings.Has.KEDA && !b.settings.Polls && b.keeper.Name != ""
 }
 
-// pushTrigger has the front tell of these functions' queues.
+// pushTrigger has the front tell of these functions' queues. KEDA keeps a
+// connection for each address, and does not notice for a quarter of an hour that
+// its other end vanished with a node. So the address is spelt otherwise when the
+// fronts are others: gRPC does not read a query.
 func (b *builder) pushTrigger(activation int, watched ...scalers.Watched) kinds.Trigger {
-	t := scalers.Push(fmt.Sprintf("%s.%s.svc:%d", ScalerName(b.plan.Name), b.plan.Namespace, portScaler),
-		scalers.Pushed{Queues: watched, Activation: activation})
+	address := fmt.Sprintf("%s.%s.svc:%d", ScalerName(b.plan.Name), b.plan.Namespace, portScaler)
+	if b.found.Fronts != "" {
+		address = "dns:///" + address + "?fronts=" + b.found.Fronts
+	}
+	t := scalers.Push(address, scalers.Pushed{Queues: watched, Activation: activation})
 	t.Name = "queue"
 	return t
 }

@@ -8,6 +8,22 @@ import (
 	"github.com/weftmesh/weft/controller/desired"
 )
 
+// TestOtherFronts has KEDA connect anew when fronts are others.
+func TestOtherFronts(t *testing.T) {
+	for fronts, want := range map[string]string{
+		"":     "shop-front-scaler.default.svc:8082",
+		"3f2a": "dns:///shop-front-scaler.default.svc:8082?fronts=3f2a",
+	} {
+		st := state(t, compile(t, `functions:
+  - {name: order, image: example.com/app, triggers: [{type: http}], state: []}
+  - {name: pack, image: example.com/app, scaler: keda, state: []}
+connections: [{from: order, to: pack}]`), settings(), desired.Found{Fronts: fronts})
+		if got := at(find(t, st, "ScaledObject", "shop-pack"), "spec", "triggers", 0, "metadata", "scalerAddress"); got != want {
+			t.Errorf("for fronts %q KEDA is given %v, want %s", fronts, got, want)
+		}
+	}
+}
+
 // TestPush has fronts tell KEDA of events, and KEDA find out what they do not
 // tell of.
 func TestPush(t *testing.T) {
