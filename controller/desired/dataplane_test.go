@@ -289,10 +289,11 @@ func TestDrain(t *testing.T) {
 		container int
 		drain     any
 		grace     int64
+		own       string
 	}{
 		"shop-front": {reason: "it calls all", drain: "--drain=200s", grace: 230},
-		"shop-b":     {reason: "it calls one", container: 1, drain: "--drain=90s", grace: 120},
-		"shop-c":     {reason: "never less than the default", container: 1, grace: 60},
+		"shop-b":     {reason: "it calls one", container: 1, drain: "--drain=90s", grace: 120, own: "90s"},
+		"shop-c":     {reason: "never less than the default", container: 1, grace: 60, own: "30s"},
 	} {
 		pod := at(find(t, st, "Deployment", name), "spec", "template", "spec")
 		args, _ := at(pod, "containers", c.container, "args").([]any)
@@ -301,6 +302,17 @@ func TestDrain(t *testing.T) {
 			if strings.HasPrefix(arg.(string), "--drain") {
 				drain = arg
 			}
+		}
+		// The function's own host must not cut off what its dispatcher waits for.
+		own := ""
+		vars, _ := at(pod, "containers", 0, "env").([]any)
+		for _, v := range vars {
+			if at(v, "name") == "WEFT_GRACE" {
+				own, _ = at(v, "value").(string)
+			}
+		}
+		if own != c.own {
+			t.Errorf("%s: its function finishes calls for %q, want %q", name, own, c.own)
 		}
 		if got := at(pod, "terminationGracePeriodSeconds"); drain != c.drain || got != c.grace {
 			t.Errorf("%s: %v, %v s, want %v, %d: %s", name, drain, got, c.drain, c.grace, c.reason)

@@ -159,7 +159,7 @@ env:
 		with               map[string]any
 	}{
 		"Knative": {reason: "Knative sets its own names, and refuses them", kind: "knative/Service", without: []string{"PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION", "DAPR_API_TOKEN"}},
-		"KEDA":    {reason: "nobody else does", more: "scaler: keda", kind: "Deployment", with: map[string]any{"PORT": "8080", "K_SERVICE": "shop-pack", "K_CONFIGURATION": "shop-pack", "K_REVISION": "shop-pack"}},
+		"KEDA":    {reason: "nobody else does", more: "scaler: keda", kind: "Deployment", with: map[string]any{"PORT": "8080", "K_SERVICE": "shop-pack", "K_CONFIGURATION": "shop-pack", "K_REVISION": "shop-pack", "WEFT_GRACE": "30s"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			st := state(t, compile(t, scales(lines+c.more)), s, desired.Found{})

@@ -1,6 +1,8 @@
 package desired
 
 import (
+	"fmt"
+
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,6 +20,9 @@ func (b *builder) kedaFunction(f *mesh.Function) {
 		{Name: contract.EnvService, Value: f.Service},
 		{Name: contract.EnvConfiguration, Value: f.Service},
 		{Name: contract.EnvRevision, Value: f.Service},
+		// Its dispatcher waits for its calls, so it finishes them; Knative tells its
+		// functions to end when they are done with theirs.
+		{Name: contract.EnvGrace, Value: fmt.Sprintf("%ds", b.drains(f))},
 	})
 	c.ReadinessProbe, c.LivenessProbe = probes(f, portOf(f))
 	c.ReadinessProbe.PeriodSeconds = 2
