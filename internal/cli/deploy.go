@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -288,21 +290,26 @@ func (a *app) await(ctx context.Context, d *deploy, bundle *source.Bundle) error
 	return nil
 }
 
-// frontSays prints the latest complaint of front and dispatchers: of a mesh
-// whose functions are ready, it is why the mesh is not.
+// mostComplaints of front and dispatchers are told with a failed deployment.
+const mostComplaints = 3
+
+// frontSays prints the latest complaints of front and dispatchers, each once: of
+// a mesh whose functions are ready, they are why the mesh is not.
 func (a *app) frontSays(ctx context.Context, d *deploy, name string) {
 	ctx, cancel := context.WithTimeout(ctx, frontWithin)
 	defer cancel()
 	wanted := telemetry.LogQuery{Function: telemetry.EngineLines, Level: "warn"}
-	var last adminapi.LogEntry
+	latest := make(map[string]adminapi.LogEntry) // by what they say
 	// It is no fault of the deployment if these cannot be read.
 	_ = d.on.Logs(ctx, cluster.LogQuery{Mesh: name, Most: 100}, func(l cluster.LogLine) {
-		if e, ok := wanted.Match(telemetry.Line{Time: l.Time, Function: l.Function, Text: l.Text}); ok && e.Time.After(last.Time) {
-			last = e
+		e, ok := wanted.Match(telemetry.Line{Time: l.Time, Function: l.Function, Text: l.Text})
+		if ok && !e.Time.Before(latest[e.Message].Time) {
+			latest[e.Message] = e
 		}
 	})
-	if last.Message != "" {
-		fmt.Fprintf(a.Err, "the front says: %s%s\n", multiLine(last.Message), logFields(last))
+	complaints := slices.SortedFunc(maps.Values(latest), func(x, y adminapi.LogEntry) int { return x.Time.Compare(y.Time) })
+	for _, e := range complaints[max(0, len(complaints)-mostComplaints):] {
+		fmt.Fprintf(a.Err, "the front says: %s%s\n", multiLine(e.Message), logFields(e))
 	}
 }
 
