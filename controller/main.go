@@ -9,7 +9,9 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"strings"
 
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -72,6 +74,15 @@ func parse(args []string, stderr io.Writer) (o Options, level slog.Level, err er
 	fs.StringVar(&o.Settings.Dataplane, "dataplane", "", "image of front and dispatchers (required)")
 	fs.StringVar(&nats, "nats", "", "NATS server, as nats://HOST:PORT, that carries the links of meshes without spec.broker")
 	fs.StringVar(&o.Settings.OTLPEndpoint, "otlp-endpoint", "", "OpenTelemetry endpoint that functions and data plane are told")
+	fs.Func("ingress-namespaces", "namespaces, with commas between, of Knative's ingress, which functions admit (default those of Contour, Envoy Gateway, Istio and Kourier)", func(text string) error {
+		o.Settings.Ingress = strings.Split(text, ",")
+		for _, name := range o.Settings.Ingress {
+			if len(validation.IsDNS1123Label(name)) > 0 {
+				return fmt.Errorf("%q is no namespace", name)
+			}
+		}
+		return nil
+	})
 	fs.BoolVar(&o.Settings.Polls, "keda-polls", false, "let KEDA poll the brokers, where it cannot reach the fronts of meshes")
 	fs.StringVar(&o.Settings.Namespace, "namespace", os.Getenv("POD_NAMESPACE"), "namespace that the controller runs in")
 	fs.StringVar(&o.Metrics, "metrics", ":9090", "address of metrics: its own, and those of all fronts and dispatchers")

@@ -3,6 +3,7 @@ package controller
 import (
 	"bytes"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,6 +23,7 @@ func TestFlags(t *testing.T) {
 		"Image":   {"there is no image that would always be right", nil, "", 2, "--dataplane is missing"},
 		"Rest":    {"a word that is no flag is a mistake", []string{"--dataplane", "a", "b"}, "", 2, `"b" is no flag`},
 		"Unknown": {"so is a flag that there is not", []string{"--data"}, "", 2, "flag provided but not defined: -data"},
+		"Ingress": {"functions admit whom somebody named, not nobody", []string{"--ingress-namespaces", "a, b"}, "", 2, `" b" is no namespace`},
 		"Level":   {"and a level that there is not", []string{"--dataplane", "a"}, "loud", 2, contract.EnvLogLevel},
 		"Help":    {"help is what was asked for", []string{"--help"}, "", 0, "-leader-elect"},
 		"Version": {"so is the version", []string{"--version"}, "", 0, "weft-controller " + version.Get().Version},
@@ -36,11 +38,14 @@ func TestFlags(t *testing.T) {
 			}
 		})
 	}
-	o, level, err := parse([]string{"weft-controller", "--dataplane", "a", "--nats", "nats://n:4222"}, &bytes.Buffer{})
+	o, level, err := parse([]string{"weft-controller", "--dataplane", "a", "--nats", "nats://n:4222", "--ingress-namespaces", "a,b"}, &bytes.Buffer{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if b := o.Settings.Broker; b.Type != "pubsub.jetstream" || b.Metadata[0].Value != "nats://n:4222" || level != slog.LevelInfo {
 		t.Errorf("got %+v, %v", b, level)
+	}
+	if got := o.Settings.Ingress; !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("the ingress is in %v", got)
 	}
 }
