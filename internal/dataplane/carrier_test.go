@@ -3,8 +3,8 @@ package dataplane
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -184,18 +184,25 @@ func TestRealCarriers(t *testing.T) {
 			c.start(pod)
 			c.eventually("all orders are through", func() bool { return c.distinct("notify-user") == orders })
 			c.eventually("nothing waits any more", func() bool { return s.waits(t, trigger) == 0 && kept() == 0 })
-			resp, err := http.Get("http://" + at.Metrics + "/metrics")
-			if err != nil {
-				t.Fatal(err)
+			c.noDeadLetters(at)
+
+			// Without its server nothing is accepted, and with it again all goes on.
+			ctl(t, "stop", name)
+			if code, text := c.post("http://"+at.HTTP+"/orders", `{"id": "during"}`); code != http.StatusServiceUnavailable {
+				t.Errorf("without a server an order is answered %d: %s", code, text)
 			}
-			defer resp.Body.Close()
-			figures, _ := io.ReadAll(resp.Body)
-			for line := range strings.SplitSeq(string(figures), "\n") {
-				if strings.Contains(line, "dead_letter") && !strings.HasPrefix(line, "#") && !strings.HasSuffix(line, " 0") {
-					t.Error(line)
-				}
-			}
+			ctl(t, "start", name)
+			c.order(at, "after")
+			c.eventually("an order of afterwards is through", func() bool { return c.distinct("notify-user") > orders })
 		})
+	}
+}
+
+// ctl stops and starts a server.
+func ctl(t *testing.T, verb, name string) {
+	t.Helper()
+	if out, err := exec.Command(realtest.Need(t, "WEFT_TEST_CTL", realtest.Servers), verb, name).CombinedOutput(); err != nil {
+		t.Fatalf("%s %s: %v\n%s", verb, name, err, out)
 	}
 }
 
