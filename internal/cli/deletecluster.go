@@ -9,7 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/weftmesh/weft/api/v1beta1"
-	"github.com/weftmesh/weft/internal/adminapi"
 	"github.com/weftmesh/weft/internal/cluster"
 	"github.com/weftmesh/weft/mesh/source"
 )
@@ -64,11 +63,7 @@ const deleteTimeout = 3 * time.Minute
 // nothingQueued refuses to delete a mesh whose queues hold events: nobody would
 // take them.
 func nothingQueued(ctx context.Context, engine *engineFlags, on *cluster.Cluster, name string) error {
-	var st adminapi.Status
-	err := withFront(ctx, on, name, func(client *adminapi.Client) (err error) {
-		st, err = client.Status(ctx)
-		return err
-	})
+	st, err := queuesOf(ctx, on, name)
 	if err != nil {
 		return withHint(fmt.Errorf("whether events are left in the queues of %s cannot be told: %w", name, err), "delete it all the same: weft delete%s --force", engine.again())
 	}

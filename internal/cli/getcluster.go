@@ -166,11 +166,7 @@ func (m *clusterMesh) askFront(ctx context.Context, on *cluster.Cluster) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, frontWithin)
 	defer cancel()
-	var st adminapi.Status
-	err := withFront(ctx, on, m.Mesh, func(client *adminapi.Client) (err error) {
-		st, err = client.Status(ctx)
-		return err
-	})
+	st, err := queuesOf(ctx, on, m.Mesh)
 	if err != nil {
 		return err
 	}
@@ -182,6 +178,28 @@ func (m *clusterMesh) askFront(ctx context.Context, on *cluster.Cluster) error {
 		}
 	}
 	return nil
+}
+
+// queuesOf asks a front of the mesh what its queues hold.
+func queuesOf(ctx context.Context, on *cluster.Cluster, name string) (st adminapi.Status, err error) {
+	err = withFront(ctx, on, name, func(client *adminapi.Client) (err error) {
+		st, err = client.Status(ctx)
+		return err
+	})
+	if err == nil {
+		err = counted(st)
+	}
+	return st, err
+}
+
+// counted says why what a front tells of queues is not to be believed: where its
+// broker is away it counts nothing, in all of them. Kubernetes notices some
+// seconds later that such a front is not ready.
+func counted(st adminapi.Status) error {
+	if st.Ready {
+		return nil
+	}
+	return fmt.Errorf("the front of %s does not reach its broker at present", st.Mesh)
 }
 
 // functionOf returns the name of a function as the mesh writes it.
