@@ -3,6 +3,8 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -102,16 +104,23 @@ func missing(fm *v1beta1.FunctionMesh) *NotReadyError {
 	return e
 }
 
-// poll calls done, at once and then each pollEvery, until it says so or fails.
+// poll calls done, at once and then each pollEvery, until it says so or fails. A
+// cluster that does not answer, as while its API server starts anew, is asked
+// again until ctx ends.
 func poll(ctx context.Context, done func() (bool, error)) error {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
-		if ok, err := done(); ok || err != nil {
+		ok, err := done()
+		var unreachable *url.Error
+		if ok || err != nil && !errors.As(err, &unreachable) {
 			return err
 		}
 		select {
 		case <-ctx.Done():
+			if err != nil && ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
+				return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+			}
 			return context.Cause(ctx)
 		case <-tick.C:
 		}
