@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/weftmesh/weft/api/v1beta1"
+	"github.com/weftmesh/weft/controller/desired"
 )
 
 // The revision of an image that gets no share of the traffic any more stays as
@@ -45,4 +46,29 @@ func TestRealRetire(t *testing.T) {
 		got := a.names(kindConfiguration, "shop")
 		return len(got) == 0, fmt.Sprint(got)
 	})
+}
+
+// A function that loses its image in the mesh goes on with the one that it has;
+// one that the mesh does not have any more goes.
+func TestRealHalted(t *testing.T) {
+	a := connect(t)
+	a.run()
+	a.create(shop)
+	a.applied("shop")
+	before := a.versions("shop")
+	a.change("shop", func(fm *v1beta1.FunctionMesh) {
+		fm.Spec.Functions[0].Image, fm.Spec.Functions[2].Image = "", "" // with either scaler
+	})
+	a.applied("shop")
+	a.says("shop", desired.TypeRunnable, "False NoImage")
+	if after := a.versions("shop"); len(after) != len(before) {
+		t.Errorf("there were %v, and there are %v", before, after)
+	}
+	a.change("shop", func(fm *v1beta1.FunctionMesh) {
+		fm.Spec.Functions, fm.Spec.Connections = fm.Spec.Functions[:1], nil
+	})
+	a.applied("shop")
+	if got := fmt.Sprint(a.names(kindKnativeService, "shop"), a.names(kindDeployment, "shop")); got != "[shop-ingest-order] [shop-front]" {
+		t.Errorf("there are %s", got)
+	}
 }

@@ -175,7 +175,13 @@ func (r *run) reconcile(ctx context.Context) error {
 	// project of which a kind is missing is one: what needs that kind is not
 	// wanted, and yet it runs, and is wanted once the kind is there again.
 	if len(r.failures) == 0 && !halfThere {
-		r.failed(a.prune(ctx, r.have, wanted, func(o *unstructured.Unstructured) (bool, error) { return r.retired(ctx, o, wanted) }))
+		halted := r.halted()
+		r.failed(a.prune(ctx, r.have, wanted, func(o *unstructured.Unstructured) (bool, error) {
+			if halted[o.GetLabels()[desired.LabelFunction]] {
+				return false, nil
+			}
+			return r.retired(ctx, o, wanted)
+		}))
 	}
 	if writes > 0 {
 		r.log.Info("applied", "mesh", r.mesh.Namespace+"/"+r.mesh.Name, "objects", len(state.Objects), "writes", writes)

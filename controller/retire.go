@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/weftmesh/weft/controller/desired"
 	knativekinds "github.com/weftmesh/weft/internal/kinds"
 )
 
@@ -15,6 +16,21 @@ import (
 // when each of its processes has heard: for a while they go on to send calls
 // there.
 const retireAfter = 30 * time.Second
+
+// halted are the functions, by label, that the mesh has and that cannot run as it
+// says, such as without an image. What runs of them goes on, as with a mesh that
+// is not valid.
+func (r *run) halted() map[string]bool {
+	labels := make(map[string]bool)
+	for _, f := range r.plan.Functions {
+		if slices.ContainsFunc(r.notes, func(n desired.Note) bool {
+			return n.Function == f.Name && n.Type == desired.TypeRunnable && n.Blocking
+		}) {
+			labels[desired.FunctionLabel(f)] = true
+		}
+	}
+	return labels
+}
 
 // retired says whether an object may go that the mesh does not ask for any more.
 // The Configuration of a share of traffic waits until its Service's Route names
