@@ -101,6 +101,9 @@ func (a *app) getFromCluster(ctx context.Context, engine engineFlags, out output
 		return err
 	}
 	m := clusterMeshOf(fm)
+	if !m.Ready {
+		m.askPods(ctx, on)
+	}
 	if err := m.askFront(ctx, on); err != nil && ctx.Err() == nil {
 		fmt.Fprintf(a.Err, "weft: how full queues are is not known: %s\n", oneLine(err.Error()))
 	}
@@ -153,6 +156,18 @@ func findClusterFunction(fm *v1beta1.FunctionMesh, functions []clusterFunction, 
 		}
 	}
 	return clusterFunction{FunctionStatus: v1beta1.FunctionStatus{Name: written, Message: "the controller has not looked at it"}}, nil
+}
+
+// askPods adds what holds up the pods of functions that are not ready. Who may
+// not read pods is told what the controller says.
+func (m *clusterMesh) askPods(ctx context.Context, on *cluster.Cluster) {
+	stuck, _ := on.Stuck(ctx, m.Mesh)
+	for i, f := range m.Functions {
+		reason, message, _ := strings.Cut(stuck[cluster.Label(f.Name)], ": ")
+		if !f.Ready && reason != "" {
+			m.Functions[i].Reason, m.Functions[i].Message = reason, message
+		}
+	}
 }
 
 // frontWithin bounds what is waited for a front that has more to say about a

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/weftmesh/weft/api/v1beta1"
 	"github.com/weftmesh/weft/internal/adminapi"
 	"github.com/weftmesh/weft/internal/cluster"
 	"github.com/weftmesh/weft/internal/telemetry"
@@ -32,17 +31,17 @@ func (a *app) logsFromCluster(ctx context.Context, engine engineFlags, filter ad
 	if filter.Level != "" || filter.Trace != "" {
 		query.Most = 0 // they choose among all
 	}
-	written := make(map[string]string) // by kebab-case
+	written := make(map[string]string) // by label
 	var names []string
 	for _, f := range fm.Spec.Functions {
-		written[v1beta1.KubeName(f.Name)] = f.Name
+		written[cluster.Label(f.Name)] = f.Name
 		names = append(names, f.Name)
 	}
 	if filter.Function != "" && filter.Function != telemetry.EngineLines {
 		if match.Function, err = functionOf(fm, filter.Function); err != nil {
 			return err
 		}
-		query.Function = v1beta1.KubeName(match.Function)
+		query.Function = cluster.Label(match.Function)
 	}
 	write := a.entryWriter(format, names)
 	var past []adminapi.LogEntry

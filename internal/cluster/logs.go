@@ -26,7 +26,7 @@ const newPodsEvery = time.Second
 // LogQuery says which lines.
 type LogQuery struct {
 	Mesh string
-	// Function in kebab-case; "" for all, front and dispatchers included.
+	// Function by its Label; "" for all, front and dispatchers included.
 	Function string
 	// Follow goes on with new lines, and new pods, until the context ends.
 	Follow bool
@@ -39,7 +39,7 @@ type LogQuery struct {
 // LogLine is one line of a container.
 type LogLine struct {
 	Time time.Time
-	// Function in kebab-case; "" for front and dispatchers, also for the
+	// Function by its Label; "" for front and dispatchers, also for the
 	// dispatcher in a function's own pod.
 	Function string
 	// Pod it is of.

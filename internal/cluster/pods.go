@@ -2,10 +2,16 @@ package cluster
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/weftmesh/weft/api/v1beta1"
+	"github.com/weftmesh/weft/controller/desired"
+	"github.com/weftmesh/weft/mesh"
 )
 
 // pod is what commands need to know of one. Kubernetes' own type would come
@@ -17,12 +23,57 @@ type pod struct {
 			Type   string `json:"type"`
 			Status string `json:"status"`
 		} `json:"conditions"`
-		ContainerStatuses []struct {
-			Name string `json:"name"`
-			// ContainerID is "" until the container has begun.
-			ContainerID string `json:"containerID"`
-		} `json:"containerStatuses"`
+		InitContainerStatuses []container `json:"initContainerStatuses"`
+		ContainerStatuses     []container `json:"containerStatuses"`
 	} `json:"status"`
+}
+
+type container struct {
+	Name string `json:"name"`
+	// ContainerID is "" until the container has begun.
+	ContainerID string `json:"containerID"`
+	State       struct {
+		Waiting *struct {
+			Reason  string `json:"reason"`
+			Message string `json:"message"`
+		} `json:"waiting"`
+	} `json:"state"`
+}
+
+// passing are reasons to wait that pass by themselves.
+var passing = []string{"", "ContainerCreating", "PodInitializing"}
+
+// stuck says why a pod does not start; "" if it does, or may.
+func (p *pod) stuck() string {
+	for _, s := range slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses) {
+		if w := s.State.Waiting; w != nil && !slices.Contains(passing, w.Reason) {
+			return strings.TrimSuffix(w.Reason+": "+w.Message, ": ")
+		}
+	}
+	return ""
+}
+
+// Label is that of a function's objects, whatever its name is written like.
+func Label(function string) string {
+	return desired.FunctionLabel(&mesh.Function{KubeName: v1beta1.KubeName(function)})
+}
+
+// Stuck says, by a function's label, why a pod of it does not start, in the
+// words of the kubelet: Knative reports that only after its progress deadline of
+// ten minutes.
+func (c *Cluster) Stuck(ctx context.Context, name string) (map[string]string, error) {
+	all, err := c.pods(ctx, map[string]string{desired.LabelMesh: name})
+	if err != nil {
+		return nil, err
+	}
+	why := make(map[string]string)
+	for _, p := range all {
+		function, reason := p.Metadata.Labels[desired.LabelFunction], p.stuck()
+		if function != "" && reason != "" && p.Metadata.DeletionTimestamp == nil && why[function] == "" {
+			why[function] = reason
+		}
+	}
+	return why, nil
 }
 
 // ready says whether the pod takes requests.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -273,6 +274,34 @@ spec: {policyName: signed, validationActions: [Deny]}`
 		})
 		if err := wait(time.Minute, quiet); !errors.As(err, &missing) || !strings.Contains(err.Error(), "a cycle") {
 			t.Errorf("no use in waiting: %v", err)
+		}
+	})
+	t.Run("pods that do not start", func(t *testing.T) {
+		stuckPod := func(name, function, status string) {
+			t.Helper()
+			p := object(t, "{apiVersion: v1, kind: Pod, metadata: {name: "+name+", labels: {weft.dev/mesh: bar, weft.dev/function: "+function+"}}, spec: {containers: [{name: c, image: i}]}}")
+			if _, err := c.resource(pods).Create(ctx, p, metav1.CreateOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.resource(pods).Patch(ctx, name, types.MergePatchType, []byte(`{"status":`+status+`}`), metav1.PatchOptions{}, "status"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		stuckPod("one", "pulling", `{"containerStatuses":[{"name":"c","image":"i","imageID":"","ready":false,"restartCount":0,"state":{"waiting":{"reason":"ImagePullBackOff","message":"no such image"}}}]}`)
+		stuckPod("two", "starting", `{"containerStatuses":[{"name":"c","image":"i","imageID":"","ready":false,"restartCount":0,"state":{"waiting":{"reason":"ContainerCreating"}}}]}`)
+		stuckPod("three", "secret", `{"initContainerStatuses":[{"name":"d","image":"i","imageID":"","ready":false,"restartCount":0,"state":{"waiting":{"reason":"CrashLoopBackOff"}}}]}`)
+		got, err := c.Stuck(ctx, "bar")
+		if err != nil || !maps.Equal(got, map[string]string{"pulling": "ImagePullBackOff: no such image", "secret": "CrashLoopBackOff"}) {
+			t.Errorf("stuck are %v, %v", got, err)
+		}
+		if _, err := little.Stuck(ctx, "bar"); err == nil {
+			t.Error("pods are told without the right to list them")
+		}
+		for _, name := range []string{"one", "two", "three"} {
+			now := int64(0)
+			if err := c.resource(pods).Delete(ctx, name, metav1.DeleteOptions{GracePeriodSeconds: &now}); err != nil {
+				t.Fatal(err)
+			}
 		}
 	})
 	t.Run("listing and deleting", func(t *testing.T) {

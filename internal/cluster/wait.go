@@ -14,8 +14,12 @@ import (
 	"github.com/weftmesh/weft/api/v1beta1"
 )
 
-// pollEvery is how often a mesh is read while one waits for it.
-const pollEvery = 500 * time.Millisecond
+// pollEvery is how often a mesh is read while one waits for it, and podsEvery
+// how many times that its pods are.
+const (
+	pollEvery = 500 * time.Millisecond
+	podsEvery = 6
+)
 
 // NotReadyError says what a mesh lacks.
 type NotReadyError struct {
@@ -42,24 +46,29 @@ func (c *Cluster) Wait(ctx context.Context, name string, say func(function, text
 		}
 	}
 	var last *v1beta1.FunctionMesh
+	var stuck map[string]string
+	polls := 0
 	err := poll(ctx, func() (bool, error) {
 		fm, err := c.Mesh(ctx, name)
 		if err != nil {
 			return false, err
 		}
 		last = fm
+		if polls++; polls%podsEvery == 0 {
+			stuck, _ = c.Stuck(ctx, name) // who may not read pods is told what the controller says
+		}
 		if fm.Status.ObservedGeneration < fm.Generation {
 			return false, nil
 		}
 		if meta.IsStatusConditionFalse(fm.Status.Conditions, "Valid") {
-			return false, missing(fm)
+			return false, missing(fm, stuck)
 		}
 		for _, f := range fm.Status.Functions {
-			tell(f.Name, stateOf(f))
+			tell(f.Name, stateOf(f, stuck))
 		}
 		ready := meta.FindStatusCondition(fm.Status.Conditions, "Ready")
 		if ready == nil || ready.Status != metav1.ConditionTrue {
-			if ready != nil && len(missing(fm).Functions) == 0 {
+			if ready != nil && len(missing(fm, stuck).Functions) == 0 {
 				tell("", ready.Message) // it is not for the functions
 			}
 			return false, nil
@@ -67,16 +76,19 @@ func (c *Cluster) Wait(ctx context.Context, name string, say func(function, text
 		return true, nil
 	})
 	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) && last != nil {
-		return last, missing(last)
+		return last, missing(last, stuck)
 	}
 	return last, err
 }
 
-// stateOf says how a function is.
-func stateOf(f v1beta1.FunctionStatus) string {
-	switch {
+// stateOf says how a function is. What holds up its pods says more than that it
+// is waited for.
+func stateOf(f v1beta1.FunctionStatus, stuck map[string]string) string {
+	switch why := stuck[Label(f.Name)]; {
 	case f.Ready:
 		return "ready"
+	case why != "":
+		return why
 	case f.Message == "":
 		return f.Reason
 	case f.Reason == "":
@@ -86,7 +98,7 @@ func stateOf(f v1beta1.FunctionStatus) string {
 }
 
 // missing says why a mesh is not ready.
-func missing(fm *v1beta1.FunctionMesh) *NotReadyError {
+func missing(fm *v1beta1.FunctionMesh, stuck map[string]string) *NotReadyError {
 	e := &NotReadyError{Mesh: fm.Name}
 	if fm.Status.ObservedGeneration < fm.Generation {
 		e.Reason = "the controller has not looked at it; is it running? kubectl get pods -n weft-system"
@@ -98,7 +110,7 @@ func missing(fm *v1beta1.FunctionMesh) *NotReadyError {
 	}
 	for _, f := range fm.Status.Functions {
 		if !f.Ready {
-			e.Functions = append(e.Functions, Missing{f.Name, strings.TrimSpace(stateOf(f))})
+			e.Functions = append(e.Functions, Missing{f.Name, strings.TrimSpace(stateOf(f, stuck))})
 		}
 	}
 	return e
