@@ -19,7 +19,8 @@ if [[ -z ${KUBECONFIG:-} ]]; then
 fi
 if [[ $KUBECONFIG == "$ours" || $KUBECONFIG -ef $ours ]]; then
 	: "${WEFT_REGISTRY:=198.18.8.2:5000}" "${WEFT_INSECURE:=true}" "${E2E_NATS:=default/nats-0}"
-	export WEFT_REGISTRY WEFT_INSECURE E2E_NATS
+	[[ $(id -u) != 0 ]] || : "${E2E_KILL:=$PWD/hack/cluster/kill.sh}"
+	export WEFT_REGISTRY WEFT_INSECURE E2E_NATS E2E_KILL
 fi
 PATH=$PATH:$PWD/bin/cluster
 command -v kubectl >/dev/null || hack/cluster/build.sh kubernetes-api

@@ -18,8 +18,8 @@ import (
 
 // env is the cluster under test, and what is known of it.
 type env struct {
-	registry, overlay, redis, namespace, keda, nats string
-	insecure, keep, reuse                           bool
+	registry, overlay, redis, namespace, keda, nats, killer string
+	insecure, keep, reuse                                   bool
 
 	root, dir string // of the repository; for what is made
 	cluster   *cluster.Cluster
@@ -185,7 +185,13 @@ type pod struct {
 		DeletionTimestamp string
 		Labels            map[string]string
 	}
-	Status struct{ Phase string }
+	Status struct {
+		Phase             string
+		ContainerStatuses []struct {
+			Name, ContainerID string
+			Ready             bool
+		}
+	}
 }
 
 // pods of a selector that are not on their way out.

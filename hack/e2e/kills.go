@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -10,8 +13,8 @@ import (
 // killEvery is how often a pod is killed while orders come in.
 const killEvery = 3 * time.Second
 
-// victims are whose pods are killed, in turns. Every second time it is without
-// any time to say goodbye.
+// victims are whose pods are killed, in turns: deleted one time, so that they may
+// say goodbye, and by a crash the next.
 var victims = []struct {
 	name, namespace, selector string // namespace "" is the test's
 }{
@@ -94,13 +97,9 @@ func kills(ctx context.Context, e *env) error {
 func (e *env) killAll(ctx context.Context, killed map[string]int) error {
 	for turn := 0; ; turn++ {
 		v := victims[turn%len(victims)]
-		pods, err := e.victims(ctx, v.namespace, v.selector)
-		if err == nil && len(pods) > 0 {
-			args := []string{"delete", "pod", pods[0], "--wait=false"}
-			if turn/len(victims)%2 == 1 {
-				args = append(args, "--grace-period=0", "--force")
-			}
-			if _, err = e.in(ctx, v.namespace, args...); err == nil {
+		pods, err := e.podsIn(ctx, v.namespace, v.selector)
+		if pods = running(pods); err == nil && len(pods) > 0 {
+			if err = e.kill(ctx, v.namespace, pods[0], turn/len(victims)%2 == 1); err == nil {
 				killed[v.name]++
 			}
 		}
@@ -118,14 +117,40 @@ func (e *env) killAll(ctx context.Context, killed map[string]int) error {
 	}
 }
 
+// kill deletes a pod, or has one of its containers crash if there is a program for
+// that. One that is gone already is no error.
+func (e *env) kill(ctx context.Context, namespace string, p pod, crash bool) error {
+	if !crash || e.killer == "" {
+		_, err := e.in(ctx, namespace, "delete", "pod", p.Metadata.Name, "--wait=false", "--ignore-not-found")
+		return err
+	}
+	// One of ours: of a pod with two, either.
+	var ours []string
+	for _, c := range p.Status.ContainerStatuses {
+		if c.Name != "queue-proxy" && c.Name != "daprd" && c.ContainerID != "" {
+			ours = append(ours, c.ContainerID)
+		}
+	}
+	if len(ours) == 0 {
+		return nil
+	}
+	_, err := e.command(ctx, nil, e.killer, ours[rand.IntN(len(ours))])
+	if err != nil && strings.Contains(err.Error(), "not found") {
+		return nil
+	}
+	return err
+}
+
 // victims are the names of the pods of a selector that run.
 func (e *env) victims(ctx context.Context, namespace, selector string) ([]string, error) {
 	pods, err := e.podsIn(ctx, namespace, selector)
 	var names []string
-	for _, p := range pods {
-		if p.Status.Phase == "Running" {
-			names = append(names, p.Metadata.Name)
-		}
+	for _, p := range running(pods) {
+		names = append(names, p.Metadata.Name)
 	}
 	return names, err
+}
+
+func running(pods []pod) []pod {
+	return slices.DeleteFunc(pods, func(p pod) bool { return p.Status.Phase != "Running" })
 }

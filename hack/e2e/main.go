@@ -70,6 +70,7 @@ func run(ctx context.Context) error {
 	flag.StringVar(&e.redis, "redis", cmp.Or(os.Getenv("E2E_REDIS"), "redis.default.svc.cluster.local"), "`HOST` of a Redis without password, for the article's component")
 	flag.StringVar(&e.namespace, "namespace", "weft-e2e", "`NAMESPACE` to work in; it is made, and removed")
 	flag.StringVar(&e.nats, "nats", os.Getenv("E2E_NATS"), "`NAMESPACE/POD` of the NATS server whose queues of the namespace are removed in the end; none if empty")
+	flag.StringVar(&e.killer, "kill", os.Getenv("E2E_KILL"), "`PROGRAM` that kills a container, by its id, without a word to it; without one, pods are only deleted")
 	flag.StringVar(&e.keda, "keda", "keda", "`NAMESPACE` of KEDA's operator")
 	out := flag.String("out", os.Getenv("E2E_OUT"), "`FILE` for the figures, as JSON")
 	flag.BoolVar(&e.keep, "keep", false, "leave everything on the cluster, to look at")
