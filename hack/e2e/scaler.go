@@ -61,7 +61,7 @@ func foreignScaler(ctx context.Context, e *env) error {
 		return err
 	}
 	if _, err := await(ctx, time.Minute, e.scaledBy(article, article, article+"-dispatcher")); err != nil {
-		return fmt.Errorf("Weft's ScaledObject does not come back: %w", err)
+		return fmt.Errorf("the ScaledObject of Weft does not come back: %w", err)
 	}
 	tell("it is gone, and Weft's is back")
 	return nil
