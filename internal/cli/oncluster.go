@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -186,11 +187,21 @@ func (f *engineFlags) callFront(ctx context.Context, do func(*adminapi.Client) e
 
 // withFront hands do a client of a mesh's front, through a port that Kubernetes
 // forwards.
-func withFront(ctx context.Context, on *cluster.Cluster, mesh string, do func(*adminapi.Client) error) (err error) {
+func withFront(ctx context.Context, on *cluster.Cluster, mesh string, do func(*adminapi.Client) error) error {
 	forward, err := on.Front(ctx, mesh, portAdmin)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, forward.Close()) }()
-	return do(adminapi.NewClient(adminapi.Run{PID: os.Getpid(), Mesh: mesh, Admin: "http://" + forward.Address}, ""))
+	err = do(adminapi.NewClient(adminapi.Run{PID: os.Getpid(), Mesh: mesh, Admin: "http://" + forward.Address}, ""))
+	return ended(err, forward)
+}
+
+// ended closes what was used. A connection that was lost may be why err came
+// about; what went well without it is no failure.
+func ended(err error, used io.Closer) error {
+	closing := used.Close()
+	if err == nil {
+		return nil
+	}
+	return errors.Join(err, closing)
 }
