@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -93,6 +94,7 @@ weft build -o json | weft render --images - | kubectl apply -f -`,
 			if err := flags.exists(); err != nil {
 				return err
 			}
+			given := flags // without what is added to them below
 			if err := a.pin(&flags, images); err != nil {
 				return err
 			}
@@ -110,7 +112,7 @@ weft build -o json | weft render --images - | kubectl apply -f -`,
 			if err := a.printObjects(withoutTokens(bundle.Plan, state.Objects), format); err != nil {
 				return err
 			}
-			return a.printNotes(bundle, state.Notes, flags)
+			return a.printNotes(bundle, state.Notes, given)
 		},
 	}
 	flags.add(c)
@@ -202,6 +204,10 @@ func (a *app) printObjects(objects []runtime.Object, format string) error {
 	return nil
 }
 
+// mayBeSecret finds overrides that could hold a password. What they set has no
+// part in which tokens there are, so they are not repeated.
+var mayBeSecret = regexp.MustCompile(`^\s*spec\.(components|functions(\.[^.[=]+|\[[^]=]*\])\.?env)\b`)
+
 // printNotes prints notes as problems of the mesh, those alike for several
 // functions as one.
 func (a *app) printNotes(bundle *source.Bundle, notes []desired.Note, flags meshFlags) error {
@@ -214,6 +220,11 @@ func (a *app) printNotes(bundle *source.Bundle, notes []desired.Note, flags mesh
 	again := "weft render --tokens -n " + bundle.Plan.Namespace
 	if flags.file != "" {
 		again += " -f " + quoted(flags.file)
+	}
+	for _, set := range flags.set {
+		if !mayBeSecret.MatchString(set) {
+			again += " --set " + quoted(set)
+		}
 	}
 	fmt.Fprintf(a.Err, "weft: the Secret %s is not among them; make it once: %s | kubectl create -f -\n", name, again)
 	if n := len(problems.Errors()); n > 0 {
