@@ -23,6 +23,8 @@ const (
 	TypeTrafficHonoured = "TrafficHonoured"
 	// TypeTriggersHonoured: it is called by what the mesh says.
 	TypeTriggersHonoured = "TriggersHonoured"
+	// TypeCallsHonoured: its code reaches the functions that it may call.
+	TypeCallsHonoured = "CallsHonoured"
 	// TypeBrokerHonoured: the broker keeps what Weft promises.
 	TypeBrokerHonoured = "BrokerHonoured"
 	// TypeComponentsReady: components are there, and visible to the functions

@@ -1,7 +1,6 @@
 package desired
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -58,37 +57,6 @@ func (b *builder) resiliency() {
 	}
 	r.Scopes = []string{FrontName(b.plan.Name)}
 	b.add(r)
-}
-
-// triggers notes what a cluster does otherwise with a function's triggers, or
-// not at all.
-func (b *builder) triggers(f *mesh.Function) {
-	for i, t := range f.Triggers {
-		b.protected(f, i, t)
-		path := fmt.Sprintf("%s[%d]", at(f, "triggers"), i)
-		if instead := unserved[t.Type]; instead != "" {
-			b.note(Note{Function: f.Name, Path: path, Type: TypeTriggersHonoured, Reason: "NotServed",
-				Message: "a trigger of type " + string(t.Type) + " is not served on a cluster: nothing calls the function by it; " + instead})
-		}
-		if t.Type != v1beta1.TriggerPubSub {
-			continue
-		}
-		name := b.plan.TopicOf(t)
-		if limit := topicLimit(b.plan.Components[name]); limit != "" {
-			b.once(Note{Path: b.componentPath(name), Type: TypeTriggersHonoured, Reason: "TopicLimits",
-				Message: "topics of " + name + ": " + limit})
-		}
-	}
-}
-
-// unserved are the types of triggers that a front does not serve, with what to
-// use instead.
-var unserved = map[v1beta1.TriggerType]string{
-	v1beta1.TriggerCron:     "use a trigger of type binding, with a component of type bindings.cron",
-	v1beta1.TriggerPostgres: "have the changes written to a topic, and use a trigger of type pubsub",
-	v1beta1.TriggerFile:     "its directory is one of one machine; use a trigger of type binding, with the store that holds the files",
-	v1beta1.TriggerQueue:    "use a trigger of type http, and a link from its function to this one",
-	v1beta1.TriggerRPC:      "use a trigger of type http",
 }
 
 // topicLimit says what a component does to messages of topics while no front

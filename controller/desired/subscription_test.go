@@ -41,6 +41,49 @@ func TestUnserved(t *testing.T) {
 	}
 }
 
+// TestNeverCalled: a function that a cluster calls in no way is not ready, and one
+// that it calls in some way is.
+func TestNeverCalled(t *testing.T) {
+	const head = "components:\n  - {name: bus, type: pubsub.redis, scopes: [nobody]}\n  - {name: orders, type: state.redis}\nfunctions:\n"
+	for name, c := range map[string]struct {
+		reason, functions string
+		want              []string
+	}{
+		"Cron": {"nothing ticks", "  - {name: a, image: example.com/app, state: [], triggers: [{type: cron, schedule: '@hourly'}]}", []string{"!a TriggersHonoured"}},
+		"Linked": {"the link calls it", `  - {name: a, image: example.com/app, state: [], triggers: [{type: cron, schedule: '@hourly'}]}
+  - {name: b, image: example.com/app, state: [], triggers: [{type: http}]}
+connections: [{from: b, to: a}]`, []string{"a TriggersHonoured"}},
+		"Topic":  {"the topic calls it", "  - {name: a, image: example.com/app, state: [], triggers: [{type: rpc}, {type: pubsub, component: bus, topic: t}]}", []string{"a TriggersHonoured"}},
+		"Direct": {"nobody asks for a way in", "  - {name: a, image: example.com/app, state: [orders]}", nil},
+		"Calls": {"only code would call it, and that does not get there", `  - {name: a, image: example.com/app, state: []}
+  - {name: b, image: example.com/app, state: [], triggers: [{type: http}], calls: [shop.a, pricing.quote]}`, []string{"!a CallsHonoured", "b CallsHonoured", "b CallsHonoured"}},
+		"CallsBeside": {"it is called otherwise too", `  - {name: a, image: example.com/app, state: [], triggers: [{type: http, path: /a}]}
+  - {name: b, image: example.com/app, state: [], triggers: [{type: http}], calls: [shop.a]}`, []string{"b CallsHonoured"}},
+		"Sidecars": {"by two sidecars calls get there", `  - {name: a, image: example.com/app, state: [orders], triggers: [{type: rpc}], scaling: {minReplicas: 1}}
+  - {name: b, image: example.com/app, state: [orders], triggers: [{type: http}], calls: [shop.a]}`, []string{"a TriggersHonoured"}},
+		"SidecarsAtZero": {"who is away gets none", `  - {name: a, image: example.com/app, state: [orders], scaling: {minReplicas: 0}}
+  - {name: b, image: example.com/app, state: [orders], triggers: [{type: http}], calls: [shop.a]}`, []string{"b CallsHonoured"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			st := state(t, compile(t, head+c.functions), settings(), desired.Found{})
+			var got []string
+			for _, n := range st.Notes {
+				if n.Type != desired.TypeTriggersHonoured && n.Type != desired.TypeCallsHonoured {
+					continue
+				}
+				text := n.Function + " " + n.Type
+				if n.Blocking {
+					text = "!" + text
+				}
+				got = append(got, text)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("%s: -want +got:\n%s", c.reason, diff)
+			}
+		})
+	}
+}
+
 // TestSubscriptions: of several subscriptions of one app to one topic Dapr keeps
 // one, so there is one, and it names no function.
 func TestSubscriptions(t *testing.T) {
