@@ -108,7 +108,7 @@ func (a *applier) create(ctx context.Context, want, was *unstructured.Unstructur
 // replaceable are kinds that may go and come back where a field of theirs
 // cannot change. Of others, such as a Knative Service with its revisions, too
 // much would go with them.
-var replaceable = map[string]bool{"Deployment": true, "RoleBinding": true, "Service": true, "Secret": true, "ConfigMap": true}
+var replaceable = map[string]bool{"Deployment": true, "Service": true, "Secret": true, "ConfigMap": true}
 
 // immutable says whether the API server refused to change a field.
 func immutable(err error) bool {

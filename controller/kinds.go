@@ -52,7 +52,6 @@ var (
 // kinds of all objects that package desired makes, and of those that it reads.
 var kinds = []kind{
 	core("ServiceAccount"), core("Secret"), core("ConfigMap"), core("Service"),
-	of("rbac.authorization.k8s.io", "v1", "Role"), of("rbac.authorization.k8s.io", "v1", "RoleBinding"),
 	of("networking.k8s.io", "v1", "NetworkPolicy"),
 	kindDeployment,
 	kindKnativeService,

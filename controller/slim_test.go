@@ -11,7 +11,7 @@ import (
 func TestPack(t *testing.T) {
 	cases := map[string]struct{ reason, in, kept string }{
 		"Spec":   {"what is desired is put away, how it is is not", "kind: A\nmetadata: {name: a}\nspec: {replicas: 3, b: [1.5, x, null]}\nstatus: {c: 1}", "kind: A\nmetadata: {name: a}\nstatus: {c: 1}"},
-		"Fields": {"of some kinds that is no spec", "kind: Role\nmetadata: {name: a}\nrules: [{verbs: [get]}]\nimmutable: true", "kind: Role\nmetadata: {name: a}"},
+		"Fields": {"of some kinds that is no spec", "kind: ConfigMap\nmetadata: {name: a}\ndata: {b: c}\nimmutable: true", "kind: ConfigMap\nmetadata: {name: a}"},
 		"None":   {"and some have nothing", "kind: ServiceAccount\nmetadata: {name: a}", "kind: ServiceAccount\nmetadata: {name: a}"},
 	}
 	for name, tc := range cases {

@@ -204,23 +204,19 @@ func TestNothingToScaleOn(t *testing.T) {
 	}
 }
 
-func TestLeases(t *testing.T) {
-	for name, c := range map[string]struct {
-		reason, trigger string
-		want            bool
-	}{
-		"HTTP": {reason: "every front serves", trigger: "{type: http}"},
-		"Cron": {reason: "of several fronts one ticks", trigger: "{type: cron, schedule: '@hourly'}", want: true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			st := state(t, compile(t, "functions: [{name: a, image: example.com/app, triggers: ["+c.trigger+"]}]"), settings(), desired.Found{})
-			if got := find(t, st, "Role", "shop-front") != nil; got != c.want {
-				t.Errorf("role: %v: %s", got, c.reason)
+// TestNoRights: nothing that a front does asks the API server, whatever its
+// triggers are.
+func TestNoRights(t *testing.T) {
+	for _, trigger := range []string{"{type: http}", "{type: cron, schedule: '@hourly'}"} {
+		st := state(t, compile(t, "functions: [{name: a, image: example.com/app, triggers: ["+trigger+"]}]"), settings(), desired.Found{})
+		for _, kind := range []string{"Role", "RoleBinding"} {
+			if find(t, st, kind, "shop-front") != nil {
+				t.Errorf("%s: there is a %s", trigger, kind)
 			}
-			if got := at(find(t, st, "Deployment", "shop-front"), "spec", "template", "spec", "automountServiceAccountToken"); got != c.want {
-				t.Errorf("token of the API: %v: %s", got, c.reason)
-			}
-		})
+		}
+		if got := at(find(t, st, "Deployment", "shop-front"), "spec", "template", "spec", "automountServiceAccountToken"); got != false {
+			t.Errorf("%s: token of the API: %v", trigger, got)
+		}
 	}
 }
 

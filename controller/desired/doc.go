@@ -10,7 +10,7 @@
 //	Deployment     <mesh>-front       gateway, sink, triggers and a dispatcher; with Service
 //	Deployment     <mesh>-dispatcher  more dispatchers; <mesh>, where a ScaledObject of someone else targets that
 //	ScaledObject   <mesh>             for these, with TriggerAuthentication
-//	NetworkPolicy, ServiceAccount, Role and RoleBinding of these
+//	NetworkPolicy, ServiceAccount of these
 //	Component      <component>        for each inline component that a function or the front uses
 //
 // and for each function <mesh>-<function> (hashed beyond 52 characters)
