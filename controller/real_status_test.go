@@ -59,6 +59,19 @@ func (a *api) kubectl(args ...string) string {
 	return string(out)
 }
 
+// stuckPod makes a pod of a Deployment's whose image a kubelet cannot pull.
+func (a *api) stuckPod(name, deployment string) {
+	a.t.Helper()
+	labels, _, _ := unstructured.NestedStringMap(a.get(kindDeployment, deployment).Object, "spec", "template", "metadata", "labels")
+	text, err := json.Marshal(labels)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	a.create(fmt.Sprintf("apiVersion: v1\nkind: Pod\nmetadata: {name: %s, labels: %s}\nspec: {containers: [{name: function, image: a}]}", name, text))
+	a.report(core("Pod"), name, "{phase: Pending, containerStatuses: [{name: function, image: a, imageID: '', ready: false, restartCount: 0, "+
+		"state: {waiting: {reason: ImagePullBackOff, message: Back-off pulling image a}}}]}")
+}
+
 const (
 	runs  = "{replicas: 1, readyReplicas: 1, updatedReplicas: 1, availableReplicas: 1}"
 	ready = "{url: http://%s.test.svc.cluster.local, latestReadyRevisionName: %[1]s-0000%d, conditions: [{type: Ready, status: 'True'}]}"
@@ -101,11 +114,8 @@ spec: {containers: [{image: a}]}
 
 	t.Run("an image that a kubelet cannot pull", func(t *testing.T) {
 		a.report(kindDeployment, "shop-notify-user", "{replicas: 1, updatedReplicas: 1}")
-		labels, _, _ := unstructured.NestedStringMap(a.get(kindDeployment, "shop-notify-user").Object, "spec", "template", "metadata", "labels")
-		text, _ := json.Marshal(labels)
-		a.create(fmt.Sprintf("apiVersion: v1\nkind: Pod\nmetadata: {name: notify, labels: %s}\nspec: {containers: [{name: function, image: a}]}", text))
-		why := "Back-off pulling image example.com/notify:v1"
-		a.report(core("Pod"), "notify", "{phase: Pending, containerStatuses: [{name: function, image: a, imageID: '', ready: false, restartCount: 0, state: {waiting: {reason: ImagePullBackOff, message: "+why+"}}}]}")
+		why := "Back-off pulling image a"
+		a.stuckPod("notify", "shop-notify-user")
 		stuck := notify
 		stuck.Reason, stuck.Message = "ImagePullBackOff", why
 		a.function("shop", stuck)
@@ -156,6 +166,26 @@ spec: {containers: [{image: a}]}
 		if got := image(a.get(kindKnativeService, "shop-ingest-order")); got != "example.com/ingest:v3" {
 			t.Errorf("the image is %s", got)
 		}
+	})
+
+	t.Run("a rollout that fails while the old replica goes on", func(t *testing.T) {
+		slow := "{type: Progressing, status: 'False', reason: ProgressDeadlineExceeded, message: took too long}"
+		for name, what := range map[string]string{"shop-front": "FrontNotReady: the front: ", "shop-dispatcher": "DispatchersNotReady: the dispatchers: "} {
+			a.report(kindDeployment, name, "{replicas: 2, readyReplicas: 1, updatedReplicas: 1, availableReplicas: 1, conditions: []}")
+			a.says("shop", ConditionReady, "True Ready: 3/3") // the new one may take a while
+			a.stuckPod("new", name)
+			a.says("shop", ConditionReady, "False "+what+"Back-off pulling image a")
+			a.delete(core("Pod"), "new")
+			a.says("shop", ConditionReady, "True Ready: 3/3")
+			a.report(kindDeployment, name, "{conditions: ["+slow+"]}")
+			a.says("shop", ConditionReady, "False "+what+"took too long")
+			a.report(kindDeployment, name, "{replicas: 1, conditions: []}")
+			a.says("shop", ConditionReady, "True Ready: 3/3")
+		}
+		// More of them are asked for, and that is all.
+		a.merge(a.get(kindDeployment, "shop-dispatcher"), `{"spec": {"replicas": 3}}`)
+		a.report(kindDeployment, "shop-dispatcher", "{}")
+		a.says("shop", ConditionReady, "True Ready: 3/3")
 	})
 
 	t.Run("a front that goes", func(t *testing.T) {

@@ -186,6 +186,10 @@ func (r *run) conditions(ctx context.Context, status *v1beta1.FunctionMeshStatus
 	if err != nil {
 		return err
 	}
+	trouble, told, err := r.dispatchersTrouble(ctx)
+	if err != nil {
+		return err
+	}
 	not := func(reason, message string) {
 		c.Status, c.Reason, c.Message = metav1.ConditionFalse, reason, message
 	}
@@ -198,6 +202,8 @@ func (r *run) conditions(ctx context.Context, status *v1beta1.FunctionMeshStatus
 		not("FunctionsNotReady", status.FunctionsReady+" functions are ready; "+why)
 	case !front.Ready:
 		not("FrontNotReady", "the front: "+cmp.Or(front.Message, "no replica is ready yet"))
+	case trouble != "":
+		not("DispatchersNotReady", "the dispatchers: "+cmp.Or(told, trouble))
 	}
 	set(c)
 	return nil
@@ -329,14 +335,10 @@ func (r *run) deployment(ctx context.Context, name string, mustRun bool) (v1beta
 	wanted, available := number("spec", "replicas"), number("status", "availableReplicas")
 	fs.Replicas = int32(number("status", "readyReplicas"))
 	fs.Reason, fs.Message = "", ""
-	if available < max(wanted, 1) {
-		selector, _, _ := unstructured.NestedStringMap(u.Object, "spec", "selector", "matchLabels")
-		fs.Reason, fs.Message, err = r.stuckOf(ctx, selector)
-		if err != nil || fs.Reason != "" {
-			return fs, err
-		}
+	reason, message, err := r.trouble(ctx, u)
+	if err != nil {
+		return fs, err
 	}
-	reason, message := troubleOf(u)
 	switch {
 	case reason != "":
 		fs.Reason, fs.Message = reason, message
@@ -349,6 +351,33 @@ func (r *run) deployment(ctx context.Context, name string, mustRun bool) (v1beta
 		fs.Ready = true
 	}
 	return fs, nil
+}
+
+// trouble says why a Deployment gets no further, or one of its pods does not
+// start: in a rollout that may be a new one, while the old ones go on.
+func (r *run) trouble(ctx context.Context, u *unstructured.Unstructured) (reason, message string, err error) {
+	wanted, _, _ := unstructured.NestedInt64(u.Object, "spec", "replicas")
+	there, _, _ := unstructured.NestedInt64(u.Object, "status", "replicas")
+	available, _, _ := unstructured.NestedInt64(u.Object, "status", "availableReplicas")
+	if available < max(wanted, there, 1) {
+		selector, _, _ := unstructured.NestedStringMap(u.Object, "spec", "selector", "matchLabels")
+		if reason, message, err = r.stuckOf(ctx, selector); err != nil || reason != "" {
+			return reason, message, err
+		}
+	}
+	reason, message = troubleOf(u)
+	return reason, message, nil
+}
+
+// dispatchersTrouble is that of the dispatchers, which come and go: that there are
+// fewer than there are to be is none.
+func (r *run) dispatchersTrouble(ctx context.Context) (reason, message string, err error) {
+	for _, u := range r.applied {
+		if u.GetKind() == kindDeployment.Kind && u.GetLabels()[desired.LabelRole] == desired.RoleDispatcher {
+			return r.trouble(ctx, u)
+		}
+	}
+	return "", "", nil
 }
 
 // troubleOf says why a Deployment gets no further: it may not make pods, or they
