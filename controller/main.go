@@ -103,6 +103,10 @@ func parse(args []string, stderr io.Writer) (o Options, level slog.Level, err er
 	if o.Settings.Dataplane == "" {
 		return o, level, errors.New("--dataplane is missing: the image of cmd/weft-dataplane")
 	}
+	if strings.Contains(nats, "@") {
+		return o, level, errors.New("--nats holds a user or a token: everybody who may read the ConfigMap of a mesh would see it; name the server without, " +
+			"or give each mesh a pubsub.jetstream component with natsURL by secretKeyRef, and name that in spec.broker")
+	}
 	if nats != "" {
 		o.Settings.Broker = v1beta1.Component{Name: brokerName, Type: "pubsub.jetstream", Version: v1beta1.DefaultComponentVersion,
 			Metadata: []v1beta1.ComponentMetadata{{Name: "natsURL", Value: nats}}}

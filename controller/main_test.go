@@ -24,6 +24,7 @@ func TestFlags(t *testing.T) {
 		"Rest":    {"a word that is no flag is a mistake", []string{"--dataplane", "a", "b"}, "", 2, `"b" is no flag`},
 		"Unknown": {"so is a flag that there is not", []string{"--data"}, "", 2, "flag provided but not defined: -data"},
 		"Ingress": {"functions admit whom somebody named, not nobody", []string{"--ingress-namespaces", "a, b"}, "", 2, `" b" is no namespace`},
+		"Secret":  {"what each mesh is told is no secret", []string{"--dataplane", "a", "--nats", "nats://ann:s3cret@n:4222"}, "", 2, "--nats holds a user or a token"},
 		"Level":   {"and a level that there is not", []string{"--dataplane", "a"}, "loud", 2, contract.EnvLogLevel},
 		"Help":    {"help is what was asked for", []string{"--help"}, "", 0, "-leader-elect"},
 		"Version": {"so is the version", []string{"--version"}, "", 0, "weft-controller " + version.Get().Version},
@@ -35,6 +36,9 @@ func TestFlags(t *testing.T) {
 			var out bytes.Buffer
 			if code := Main(t.Context(), append([]string{"weft-controller"}, tc.args...), &out); code != tc.code || !strings.Contains(out.String(), tc.says) {
 				t.Errorf("%s: got %d and %s", tc.reason, code, out.String())
+			}
+			if strings.Contains(out.String(), "s3cret") {
+				t.Errorf("it says the password: %s", out.String())
 			}
 		})
 	}

@@ -87,21 +87,26 @@ func (b *builder) queue(f *mesh.Function, target, activation int) scalers.Queue 
 
 // secrets notes what should be in a Secret and is written out.
 func (b *builder) secrets() {
+	own := b.ownComponents()
 	for _, c := range b.sortedComponents() {
+		whom := "who may read the mesh"
 		if b.foreign(c.Name) && !b.inline(c.Name) {
-			continue // it is in front of its own author
+			if _, opens := own[c.Name]; !opens {
+				continue // it is in front of its own author
+			}
+			whom = "who may read the ConfigMap " + MeshConfigName(b.plan.Name) + ", which it is copied to"
 		}
 		for _, m := range c.Metadata {
 			if m.Value != "" && secretive(m) {
 				b.note(Note{Path: b.componentPath(c.Name), Type: TypeSecretsReferenced, Reason: "WrittenOut",
-					Message: "component " + c.Name + ": " + m.Name + " is written out, for everybody who may read the mesh; put it into a Secret, and refer to it by secretKeyRef"})
+					Message: "component " + c.Name + ": " + m.Name + " is written out, for everybody " + whom + "; put it into a Secret, and refer to it by secretKeyRef"})
 			}
 		}
 	}
 }
 
 // secretive says whether a setting is a secret by its name, or an address that
-// holds a password.
+// holds a password. One of NATS that holds a user alone holds a token.
 func secretive(m v1beta1.ComponentMetadata) bool {
 	name := strings.ToLower(m.Name)
 	for _, word := range []string{"password", "secret", "token", "apikey", "accesskey", "privatekey", "clientkey", "seedkey", "jwt"} {
@@ -112,5 +117,6 @@ func secretive(m v1beta1.ComponentMetadata) bool {
 	_, rest, isURL := strings.Cut(m.Value, "://")
 	user, _, hasUser := strings.Cut(rest, "@")
 	_, password, hasPassword := strings.Cut(user, ":")
-	return isURL && hasUser && hasPassword && password != "" && !strings.Contains(user, "/")
+	alone := name == "natsurl" && user != ""
+	return isURL && hasUser && (alone || hasPassword && password != "") && !strings.Contains(user, "/")
 }

@@ -110,6 +110,36 @@ func TestComponents(t *testing.T) {
 	}
 }
 
+// TestBrokerSecret: what front and dispatchers read of a component beside the mesh
+// is copied to where others may read it, so it must hold no secret.
+func TestBrokerSecret(t *testing.T) {
+	for name, c := range map[string]struct {
+		reason, broker, settings string
+		says                     string
+	}{
+		"Password":  {"it is copied", "bus", "{name: natsURL, value: 'nats://ann:s3cret@n:4222'}", "ConfigMap shop-mesh"},
+		"Token":     {"a user alone is a token", "bus", "{name: natsURL, value: 'nats://s3cret@n:4222'}", "ConfigMap shop-mesh"},
+		"Seed":      {"so is a key", "bus", "{name: natsURL, value: 'nats://n'}, {name: seedKey, value: s3cret}", "ConfigMap shop-mesh"},
+		"Address":   {"an address is none", "bus", "{name: natsURL, value: 'nats://n:4222'}", ""},
+		"Reference": {"a reference is none", "bus", "{name: natsURL, secretKeyRef: {name: nats, key: url}}", ""},
+		"NotCopied": {"it is in front of its author alone", "", "{name: natsURL, value: 'nats://ann:s3cret@n:4222'}", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bus := "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: bus}\nspec: {type: pubsub.jetstream, version: v1, metadata: [" + c.settings + "]}"
+			st := state(t, compile(t, "functions: [{name: a, image: example.com/app, triggers: [{type: http}]}]\nbroker: '"+c.broker+"'", bus), settings(), desired.Found{})
+			var got string
+			for _, n := range st.Notes {
+				if n.Type == desired.TypeSecretsReferenced {
+					got += n.Message
+				}
+			}
+			if (got != "") != (c.says != "") || !strings.Contains(got, c.says) || strings.Contains(got, "s3cret") {
+				t.Errorf("%s: %q", c.reason, got)
+			}
+		})
+	}
+}
+
 func TestComponentObject(t *testing.T) {
 	spec := format(two, ", state: [orders]", "", "  - {name: orders, type: state.redis, ignoreErrors: true, initTimeout: 5s, secretStore: vault, metadata: [{name: redisHost, value: redis}, {name: redisPassword, secretKeyRef: {name: redis}}, {name: redisDB, envRef: DB}, {name: redisUsername, value: ''}]}")
 	got := find(t, state(t, compile(t, spec), settings(), desired.Found{}), "Component", "orders")
