@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -47,15 +49,28 @@ type LogLine struct {
 	Text []byte
 }
 
+// A reading is how far the log of a container has been read.
+type reading struct {
+	// due says that nobody reads it: it has just come, or broke off.
+	due atomic.Bool
+	// most of its lines from before it was opened; 0 for all.
+	most int
+	// last is the time of the last line; zero before the first.
+	last time.Time
+}
+
 // Logs reads lines of the mesh's pods until all are read or, if followed, ctx
 // ends. Those of one container come in order. yield is called by one goroutine
-// at a time. Sidecars of Knative and Dapr are left out.
+// at a time. Sidecars of Knative and Dapr are left out. While logs are followed,
+// what breaks off is taken up where it was; that the cluster refuses them is an
+// error.
 func (c *Cluster) Logs(ctx context.Context, q LogQuery, yield func(LogLine)) error {
 	var (
-		mu    sync.Mutex
-		wg    sync.WaitGroup
-		errs  []error
-		begun = make(map[string]bool)
+		mu      sync.Mutex
+		wg      sync.WaitGroup
+		errs    []error
+		refused = make(chan error, 1)
+		begun   = make(map[string]*reading) // by the container's id
 	)
 	ctx, stop := context.WithCancel(ctx)
 	defer wg.Wait()
@@ -65,11 +80,26 @@ func (c *Cluster) Logs(ctx context.Context, q LogQuery, yield func(LogLine)) err
 		defer mu.Unlock()
 		yield(l)
 	}
+	failed := func(r *reading, err error) {
+		switch {
+		case !q.Follow:
+			mu.Lock()
+			errs = append(errs, err)
+			mu.Unlock()
+		case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
+			select {
+			case refused <- err:
+			default: // another container's is told
+			}
+		default:
+			r.due.Store(true)
+		}
+	}
 	labels := map[string]string{desired.LabelMesh: q.Mesh}
 	if q.Function != "" {
 		labels[desired.LabelFunction] = q.Function
 	}
-	look := func() error {
+	look := func(most int) error {
 		all, err := c.pods(ctx, labels)
 		if err != nil {
 			return err
@@ -77,32 +107,40 @@ func (c *Cluster) Logs(ctx context.Context, q LogQuery, yield func(LogLine)) err
 		for _, p := range all {
 			for _, s := range p.Status.ContainerStatuses {
 				id := s.ContainerID
-				if id == "" || begun[id] || s.Name == "queue-proxy" || s.Name == "daprd" {
+				if id == "" || s.Name == "queue-proxy" || s.Name == "daprd" {
 					continue
 				}
-				begun[id] = true
+				r := begun[id]
+				if r == nil {
+					r = &reading{most: most}
+					r.due.Store(true)
+					begun[id] = r
+				}
+				if !r.due.Swap(false) {
+					continue
+				}
 				wg.Go(func() {
-					err := c.containerLog(ctx, p, s.Name, q, one)
-					if err != nil && ctx.Err() == nil {
-						mu.Lock()
-						errs = append(errs, err)
-						mu.Unlock()
+					if err := c.containerLog(ctx, p, s.Name, q, r, one); err != nil && ctx.Err() == nil {
+						failed(r, err)
 					}
 				})
 			}
 		}
 		return nil
 	}
-	if err := look(); err != nil {
+	if err := look(q.Most); err != nil {
 		return err
 	}
 	for q.Follow {
 		select {
 		case <-ctx.Done():
 			return nil
+		case err := <-refused:
+			return err
 		case <-time.After(newPodsEvery):
 		}
-		if err := look(); err != nil && ctx.Err() == nil {
+		var unreachable *url.Error
+		if err := look(q.Most); err != nil && ctx.Err() == nil && !errors.As(err, &unreachable) {
 			return err
 		}
 	}
@@ -110,16 +148,21 @@ func (c *Cluster) Logs(ctx context.Context, q LogQuery, yield func(LogLine)) err
 	return errors.Join(errs...)
 }
 
-func (c *Cluster) containerLog(ctx context.Context, p *pod, container string, q LogQuery, yield func(LogLine)) error {
+// containerLog reads a container's log from where r is, and takes r along.
+func (c *Cluster) containerLog(ctx context.Context, p *pod, container string, q LogQuery, r *reading, yield func(LogLine)) error {
 	query := url.Values{"container": {container}, "timestamps": {"true"}}
 	if q.Follow {
 		query.Set("follow", "true")
 	}
-	if !q.Since.IsZero() {
+	from := r.last
+	switch {
+	case !from.IsZero(): // to the second, so lines that are known come once more
+		query.Set("sinceTime", from.UTC().Format(time.RFC3339))
+	case !q.Since.IsZero():
 		query.Set("sinceTime", q.Since.UTC().Format(time.RFC3339))
 	}
-	if q.Most > 0 {
-		query.Set("tailLines", strconv.Itoa(q.Most))
+	if from.IsZero() && r.most > 0 {
+		query.Set("tailLines", strconv.Itoa(r.most))
 	}
 	stream, err := c.stream(ctx, "api/v1/namespaces/"+c.namespace+"/pods/"+p.Metadata.Name+"/log", query)
 	if apierrors.IsNotFound(err) { // it has gone since it was listed
@@ -133,31 +176,39 @@ func (c *Cluster) containerLog(ctx context.Context, p *pod, container string, q 
 	if container == desired.RoleDispatcher {
 		function = ""
 	}
-	r := bufio.NewReaderSize(stream, 64<<10)
+	lines := bufio.NewReaderSize(stream, 64<<10)
+	known := !from.IsZero()
 	for {
-		line, err := readLine(r)
+		line, err := readLine(lines)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return fmt.Errorf("log of pod %s: %w", p.Metadata.Name, err)
+		}
 		if len(line) > 0 {
 			at, text := stamped(line)
-			yield(LogLine{Time: at, Function: function, Pod: p.Metadata.Name, Text: text})
+			if known = known && !at.After(from); !known {
+				yield(LogLine{Time: at, Function: function, Pod: p.Metadata.Name, Text: text})
+			}
+			if at.After(r.last) {
+				r.last = at
+			}
 		}
-		if errors.Is(err, io.EOF) {
+		if err != nil {
 			return nil
-		} else if err != nil {
-			return err
 		}
 	}
 }
 
 // readLine reads a line without its end; what is beyond maxLogLine is dropped.
+// With an error comes what there is of a line that has no end.
 func readLine(r *bufio.Reader) ([]byte, error) {
 	var line []byte
 	for {
-		part, more, err := r.ReadLine()
+		part, err := r.ReadSlice('\n')
 		if len(line) < maxLogLine {
 			line = append(line, part...)
 		}
-		if err != nil || !more {
-			return line, err
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r")), err
 		}
 	}
 }
