@@ -34,7 +34,8 @@ type LogQuery struct {
 	Follow bool
 	// Since is the time of the oldest line, to the second; zero for all.
 	Since time.Time
-	// Most lines that each container has had; 0 for all.
+	// Most lines that each container has had when it begins; 0 for all. Of
+	// containers that come while logs are followed all lines are read.
 	Most int
 }
 
@@ -140,7 +141,7 @@ func (c *Cluster) Logs(ctx context.Context, q LogQuery, yield func(LogLine)) err
 		case <-time.After(newPodsEvery):
 		}
 		var unreachable *url.Error
-		if err := look(q.Most); err != nil && ctx.Err() == nil && !errors.As(err, &unreachable) {
+		if err := look(0); err != nil && ctx.Err() == nil && !errors.As(err, &unreachable) {
 			return err
 		}
 	}

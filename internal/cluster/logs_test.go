@@ -120,12 +120,12 @@ func TestFollow(t *testing.T) {
 			lines:  []string{"one"},
 		},
 		"away": {
-			reason: "the API server starts anew, and a pod comes meanwhile",
+			reason: "the API server starts anew, and a pod comes meanwhile, of which all is new",
 			server: &logServer{looks: []string{"a", "", "a b"}, logs: map[string][]string{
 				"a": {"2026-01-02T03:04:05.1Z one\n"}, "b": {"2026-01-02T03:04:06Z two\n2026-01-02T03:04:07Z three\n"},
 			}},
 			query: LogQuery{Most: 1},
-			asked: []string{"a tail=1 since=", "b tail=1 since="},
+			asked: []string{"a tail=1 since=", "b tail= since="},
 			lines: []string{"one", "two", "three"},
 		},
 	} {
