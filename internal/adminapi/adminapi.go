@@ -46,9 +46,12 @@ type Function struct {
 	InFlight int       `json:"inFlight"`
 	// Queued events of the function are those in its queue that no call is
 	// under way for: Waiting, and Retrying after a pause.
-	Queued      int      `json:"queued"`
-	Waiting     int      `json:"waiting"`
-	Retrying    int      `json:"retrying"`
+	Queued   int `json:"queued"`
+	Waiting  int `json:"waiting"`
+	Retrying int `json:"retrying"`
+	// Unknown says that the broker did not tell what is in the queue, or how
+	// many dead letters there are: what is 0 of these may be more.
+	Unknown     bool     `json:"unknown,omitempty"`
 	Breaker     string   `json:"breaker"`
 	DeadLetters int      `json:"deadLetters"`
 	Routes      []string `json:"routes,omitempty"`

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/weftmesh/weft/api/v1beta1"
+	"github.com/weftmesh/weft/internal/adminapi"
 	"github.com/weftmesh/weft/internal/cluster"
 	"github.com/weftmesh/weft/mesh/source"
 )
@@ -64,17 +65,29 @@ const deleteTimeout = 3 * time.Minute
 // take them.
 func nothingQueued(ctx context.Context, engine *engineFlags, on *cluster.Cluster, name string) error {
 	st, err := queuesOf(ctx, on, name)
+	var events, letters int
+	if err == nil {
+		events, letters, err = left(st)
+	}
 	if err != nil {
 		return withHint(fmt.Errorf("whether events are left in the queues of %s cannot be told: %w", name, err), "delete it all the same: weft delete%s --force", engine.again())
-	}
-	events, letters := 0, 0
-	for _, f := range st.Functions {
-		events += f.Queued + f.InFlight
-		letters += f.DeadLetters
 	}
 	if events+letters == 0 {
 		return nil
 	}
 	return withHint(fmt.Errorf("%s and %s are left in the queues of %s", plural(events, "event"), plural(letters, "dead letter"), name),
 		"let them be worked off, or delete it all the same: weft delete%s --force", engine.again())
+}
+
+// left counts the events and dead letters that a front knows of. That there are
+// none is an error where it does not know of all queues.
+func left(st adminapi.Status) (events, letters int, err error) {
+	for _, f := range st.Functions {
+		events += f.Queued + f.InFlight
+		letters += f.DeadLetters
+	}
+	if events+letters == 0 {
+		err = untold(st)
+	}
+	return events, letters, err
 }

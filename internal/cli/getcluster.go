@@ -35,7 +35,7 @@ type clusterMesh struct {
 // says of its queue.
 type clusterFunction struct {
 	v1beta1.FunctionStatus
-	// Queue is nil if no front could be asked.
+	// Queue is nil if no front could be asked, or the broker did not tell it.
 	Queue *clusterQueue `json:"queue,omitempty"`
 }
 
@@ -187,12 +187,27 @@ func (m *clusterMesh) askFront(ctx context.Context, on *cluster.Cluster) error {
 	}
 	for i := range m.Functions {
 		for _, f := range st.Functions {
-			if f.Name == m.Functions[i].Name {
+			if f.Name == m.Functions[i].Name && !f.Unknown {
 				m.Functions[i].Queue = &clusterQueue{f.Queued, f.InFlight, f.DeadLetters}
 			}
 		}
 	}
-	return nil
+	return untold(st)
+}
+
+// untold says of which queues the broker told the front nothing in time, though
+// it reaches it.
+func untold(st adminapi.Status) error {
+	var names []string
+	for _, f := range st.Functions {
+		if f.Unknown {
+			names = append(names, f.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return fmt.Errorf("the broker of %s does not tell at present what waits for %s", st.Mesh, strings.Join(names, ", "))
 }
 
 // queuesOf asks a front of the mesh what its queues hold.

@@ -48,10 +48,12 @@ func (a administered) Status(ctx context.Context) adminapi.Status {
 	}
 	queues, letters := a.queueStats(ctx), a.deadLetters(ctx)
 	for _, f := range a.plan.Functions {
-		fig, q := a.recorder.Function(f.Name), queues[f.Name]
+		fig := a.recorder.Function(f.Name)
+		q, told := queues[f.Name]
 		s := adminapi.Function{
 			Name: f.Name, Replicas: []adminapi.Replica{}, InFlight: a.dispatcher.InFlight(f),
 			Min: int(f.Scaling.Min), Max: int(f.Scaling.Max), Waiting: q.Waiting,
+			Unknown: f.Queued() && !told || letters == nil,
 			Breaker: string(a.dispatcher.Breaker(f)), DeadLetters: letters[f.Name],
 			Invocations: fig.Invocations, Errors: fig.Errors, ColdStarts: fig.ColdStarts,
 			P50ms: adminserver.Milliseconds(fig.P50), P95ms: adminserver.Milliseconds(fig.P95), PerSecond: fig.PerSecond,

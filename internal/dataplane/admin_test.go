@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -8,7 +9,10 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/weftmesh/weft/internal/adminapi"
+	"github.com/weftmesh/weft/mesh/delivery"
 )
 
 // Whoever reaches the front's loopback interface sees what it does, calls
@@ -70,6 +74,72 @@ func TestAdmin(t *testing.T) {
 	}
 	if _, err := client.Invoke(ctx, "validateInventry", adminapi.InvokeRequest{}); err == nil {
 		t.Error("a function that there is not was called")
+	}
+}
+
+// silent is a broker that does not tell what is in one of its queues.
+type silent struct {
+	delivery.Broker
+	queue string
+}
+
+func (s silent) Stats(ctx context.Context, queue string) (delivery.Stats, error) {
+	if queue == s.queue {
+		return delivery.Stats{}, context.DeadlineExceeded
+	}
+	return s.Broker.Stats(ctx, queue)
+}
+
+func (s silent) DeadLetters() delivery.DeadLetters {
+	if s.queue == "" {
+		return silentLetters{s.Broker.DeadLetters()}
+	}
+	return s.Broker.DeadLetters()
+}
+
+type silentLetters struct{ delivery.DeadLetters }
+
+func (silentLetters) Count(context.Context) (map[string]int, error) {
+	return nil, context.DeadlineExceeded
+}
+
+// TestUnknownQueues: a queue that the broker does not tell of is none that is
+// empty, for people delete what is.
+func TestUnknownQueues(t *testing.T) {
+	c := newCluster(t, "knative", nil)
+	p := &process{opts: c.options(RoleFront)}
+	if err := p.read(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.reachBroker(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	broker := p.broker.Broker
+	t.Cleanup(func() {
+		if err := p.broker.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	for name, tc := range map[string]struct {
+		reason, silent string
+		want           []string
+	}{
+		"all told":     {reason: "each of them is known", silent: "none"},
+		"one queue":    {reason: "the others are known all the same", silent: "validate-inventory", want: []string{"validateInventory"}},
+		"dead letters": {reason: "these may be anybody's", silent: "", want: []string{"ingestOrder", "validateInventory", "notifyUser"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p.broker.Broker = silent{broker, tc.silent}
+			var unknown []string
+			for _, f := range (administered{p}).Status(t.Context()).Functions {
+				if f.Unknown {
+					unknown = append(unknown, f.Name)
+				}
+			}
+			if diff := cmp.Diff(tc.want, unknown); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", tc.reason, diff)
+			}
+		})
 	}
 }
 

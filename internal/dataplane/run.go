@@ -170,6 +170,8 @@ func (p *process) pulls(f *mesh.Function) bool {
 // statsWithin bounds the questions that a scrape asks the broker.
 const statsWithin = 2 * time.Second
 
+// queueStats asks the broker what is in each function's queue. Those that it does
+// not tell of in time are left out.
 func (p *process) queueStats(ctx context.Context) map[string]delivery.Stats {
 	if p.broker.Well() != nil {
 		return nil // who asks does not wait for a broker that is away
@@ -188,6 +190,7 @@ func (p *process) queueStats(ctx context.Context) map[string]delivery.Stats {
 	return stats
 }
 
+// deadLetters counts them by function; nil if the broker does not tell.
 func (p *process) deadLetters(ctx context.Context) map[string]int {
 	if p.broker.Well() != nil {
 		return nil
