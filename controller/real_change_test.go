@@ -193,7 +193,7 @@ func TestRealChanges(t *testing.T) {
 	}
 	a.eventually("there is what the last one says", func() (bool, string) {
 		got := fmt.Sprint(a.names(kindKnativeService, "shop"), a.names(kindDeployment, "shop"), a.names(kindScaledObject, "shop"))
-		return got == "[shop-ingest-order shop-notify-user shop-validate-inventory] [shop-dispatcher shop-front] [shop]", got
+		return got == "[shop-ingest-order shop-notify-user shop-validate-inventory] [shop-dispatcher shop-front] [shop-dispatcher]", got
 	})
 	if n := a.mesh("shop").Status.Functions; len(n) != 3 || n[0].Name != "ingestOrder" {
 		t.Errorf("the status is about %v", n)

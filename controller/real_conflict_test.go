@@ -63,8 +63,8 @@ func TestRealConflicts(t *testing.T) {
 		},
 		"ScaledObject": {
 			"one of nobody, which scales something else",
-			"apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nmetadata: {name: shop}\nspec: {scaleTargetRef: {name: other}, triggers: [{type: cpu, metadata: {value: '1'}}]}",
-			kindScaledObject, "shop",
+			"apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nmetadata: {name: shop-dispatcher}\nspec: {scaleTargetRef: {name: other}, triggers: [{type: cpu, metadata: {value: '1'}}]}",
+			kindScaledObject, "shop-dispatcher",
 		},
 	}
 	a := connect(t)
@@ -103,8 +103,15 @@ func TestRealConflicts(t *testing.T) {
 	}
 }
 
-// The article's own ScaledObject takes over, and gives back.
+// The article's own ScaledObject takes over, and gives back, and so does one that
+// is called as the mesh.
 func TestRealForeignScaledObject(t *testing.T) {
+	for _, name := range []string{"order-mesh-scaler", "order-processing-mesh"} {
+		t.Run(name, func(t *testing.T) { takesOver(t, name) })
+	}
+}
+
+func takesOver(t *testing.T, name string) {
 	a := connect(t)
 	a.run()
 	for i, file := range []string{"file-one.yaml", "scaledobject.yaml"} {
@@ -112,23 +119,23 @@ func TestRealForeignScaledObject(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a.create(string(text))
+		a.create(strings.Replace(string(text), "name: order-mesh-scaler", "name: "+name, 1))
 		if i == 0 {
 			a.applied("order-processing-mesh")
-			if got := a.names(kindScaledObject, "order-processing-mesh"); !slices.Equal(got, []string{"order-processing-mesh"}) {
+			if got := a.names(kindScaledObject, "order-processing-mesh"); !slices.Equal(got, []string{"order-processing-mesh-dispatcher"}) {
 				t.Fatalf("ours: %v", got)
 			}
 		}
 	}
 	said := a.says("order-processing-mesh", desired.TypeScalingHonoured, "False ForeignScaledObject")
-	if !strings.Contains(said, "order-mesh-scaler") {
+	if !strings.Contains(said, name) {
 		t.Errorf("it says %s", said)
 	}
 	a.eventually("ours goes", func() (bool, string) {
 		got := a.names(kindScaledObject, "order-processing-mesh")
 		return len(got) == 0, fmt.Sprint(got)
 	})
-	a.delete(kindScaledObject, "order-mesh-scaler")
+	a.delete(kindScaledObject, name)
 	a.says("order-processing-mesh", desired.TypeScalingHonoured, "")
 	a.eventually("ours is back", func() (bool, string) {
 		got := a.names(kindScaledObject, "order-processing-mesh")

@@ -23,7 +23,7 @@ func TestRealMesh(t *testing.T) {
 	a.applied("shop")
 	for k, want := range map[*kind]string{
 		&kindDeployment: "[shop-dispatcher shop-front shop-notify-user]", &kindKnativeService: "[shop-ingest-order shop-validate-inventory]",
-		&kindScaledObject: "[shop shop-notify-user]", &kindComponent: "[order-state]",
+		&kindScaledObject: "[shop-dispatcher shop-notify-user]", &kindComponent: "[order-state]",
 	} {
 		if got := fmt.Sprint(a.names(*k, "shop")); got != want {
 			t.Errorf("%s: got %s, want %s", k.Kind, got, want)

@@ -109,7 +109,7 @@ func TestBroker(t *testing.T) {
 				c.change(&s)
 			}
 			st := state(t, compile(t, spec+c.more), s, desired.Found{})
-			if got := at(find(t, st, "ScaledObject", "shop"), "spec", "triggers", 0, "type"); got != c.trigger {
+			if got := at(find(t, st, "ScaledObject", "shop-dispatcher"), "spec", "triggers", 0, "type"); got != c.trigger {
 				t.Errorf("trigger %v, want %v: %s", got, c.trigger, c.reason)
 			}
 			if diff := cmp.Diff(c.notes, notes(st)); diff != "" {
@@ -137,7 +137,7 @@ func TestKEDAFunction(t *testing.T) {
 	if got := at(find(t, st, "Deployment", "shop-pack"), "spec", "template", "spec", "containers", 1, "args"); !cmp.Equal(got, []any{"dispatcher", "--function=pack", "--local=http://127.0.0.1:8080"}) {
 		t.Errorf("its dispatcher takes its queue alone: %v", got)
 	}
-	triggers, _ := at(find(t, st, "ScaledObject", "shop"), "spec", "triggers").([]any)
+	triggers, _ := at(find(t, st, "ScaledObject", "shop-dispatcher"), "spec", "triggers").([]any)
 	if len(triggers) != 1 || at(triggers[0], "metadata", "queues") != "other=100" {
 		t.Errorf("the mesh's dispatchers leave its queue alone: %v", triggers)
 	}

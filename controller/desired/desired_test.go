@@ -99,14 +99,14 @@ func TestMissingKinds(t *testing.T) {
 func TestForeignScaler(t *testing.T) {
 	plan := samples(t)["samples/article/file-one.yaml"]
 	st := state(t, plan, settings(), desired.Found{ForeignScaler: "order-mesh-scaler"})
-	if find(t, st, "ScaledObject", "order-processing-mesh") != nil {
+	if find(t, st, "ScaledObject", "order-processing-mesh-dispatcher") != nil {
 		t.Error("KEDA refuses two ScaledObjects for one Deployment: ours steps back")
 	}
 	if find(t, st, "Deployment", "order-processing-mesh") == nil || find(t, st, "Deployment", "order-processing-mesh-dispatcher") != nil {
 		t.Error("the Deployment is what theirs scales")
 	}
 	without := state(t, plan, settings(), desired.Found{})
-	if find(t, without, "Deployment", "order-processing-mesh") != nil || at(find(t, without, "ScaledObject", "order-processing-mesh"), "spec", "scaleTargetRef", "name") != "order-processing-mesh-dispatcher" {
+	if find(t, without, "Deployment", "order-processing-mesh") != nil || at(find(t, without, "ScaledObject", "order-processing-mesh-dispatcher"), "spec", "scaleTargetRef", "name") != "order-processing-mesh-dispatcher" {
 		t.Error("KEDA would refuse theirs for a Deployment that ours scales")
 	}
 	if got := notes(st); !cmp.Equal(got, []string{"ComponentsReady/StateApart", "ScalingHonoured/ForeignScaledObject"}) {

@@ -9,7 +9,7 @@
 //	ConfigMap      <mesh>-mesh        the mesh, for front and dispatchers
 //	Deployment     <mesh>-front       gateway, sink, triggers and a dispatcher; with Service
 //	Deployment     <mesh>-dispatcher  more dispatchers; <mesh>, where a ScaledObject of someone else targets that
-//	ScaledObject   <mesh>             for these, with TriggerAuthentication
+//	ScaledObject   <mesh>-dispatcher  for these (hashed beyond 54 characters), with TriggerAuthentication <mesh>
 //	NetworkPolicy, ServiceAccount of these
 //	Component      <component>        for each inline component that a function or the front uses
 //

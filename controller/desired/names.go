@@ -38,6 +38,13 @@ func ScalerName(mesh string) string { return shorten(mesh+"-front-scaler", maxNa
 // as nobody else scales them (Found.ForeignScaler).
 func DispatcherName(mesh string) string { return mesh + "-dispatcher" }
 
+// scaledObjectName is the name of the ScaledObject of a mesh's dispatchers, which
+// is not the mesh's: one of a user's own may well be called so. KEDA puts keda-hpa-
+// before it for that of its HPA.
+func scaledObjectName(mesh string) string {
+	return shorten(DispatcherName(mesh), maxName-len("keda-hpa-"))
+}
+
 // TokensName is the name of the Secret with a token for each function.
 func TokensName(mesh string) string { return mesh + "-tokens" }
 

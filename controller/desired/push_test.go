@@ -78,7 +78,7 @@ func TestPush(t *testing.T) {
   - {name: ship, image: example.com/app, state: [], scaling: {targetQueueLength: 20}}
 connections: [{from: order, to: pack}, {from: order, to: check}, {from: order, to: ship}]
 `+c.more), s, desired.Found{})
-			for scaler, want := range map[string][]trigger{"shop-pack": c.function, "shop": c.dispatchers} {
+			for scaler, want := range map[string][]trigger{"shop-pack": c.function, "shop-dispatcher": c.dispatchers} {
 				if want == nil {
 					continue
 				}
@@ -92,7 +92,7 @@ connections: [{from: order, to: pack}, {from: order, to: check}, {from: order, t
 					t.Errorf("%s: triggers of %s, -want +got:\n%s", c.reason, scaler, diff)
 				}
 			}
-			for scaler, want := range map[string]int64{"shop-pack": c.interval, "shop": c.dispatchEvery} {
+			for scaler, want := range map[string]int64{"shop-pack": c.interval, "shop-dispatcher": c.dispatchEvery} {
 				if got := at(find(t, st, "ScaledObject", scaler), "spec", "pollingInterval"); want != 0 && got != want {
 					t.Errorf("%s: pollingInterval of %s is %v, want %d", c.reason, scaler, got, want)
 				}

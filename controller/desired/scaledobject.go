@@ -70,7 +70,7 @@ func (b *builder) dispatcherScaler() {
 		triggers = append(triggers, b.pushTrigger(1, queues...))
 	}
 	most := int(*b.plan.Mesh.Spec.Policies.Scaling.MaxReplicas)
-	b.scaledObject(b.plan.Name, b.dispatcherName(), RoleDispatcher, nil, 0, most, triggers)
+	b.scaledObject(scaledObjectName(b.plan.Name), b.dispatcherName(), RoleDispatcher, nil, 0, most, triggers)
 }
 
 // functionScaler scales on the function's own queue, and on what policies ask.

@@ -60,7 +60,7 @@ func foreignScaler(ctx context.Context, e *env) error {
 	if _, err := e.kubectl(ctx, "delete", "scaledobject", "order-mesh-scaler", "--timeout=60s"); err != nil {
 		return err
 	}
-	if _, err := await(ctx, time.Minute, e.scaledBy(article, article, article+"-dispatcher")); err != nil {
+	if _, err := await(ctx, time.Minute, e.scaledBy(article, article+"-dispatcher", article+"-dispatcher")); err != nil {
 		return fmt.Errorf("the ScaledObject of Weft does not come back: %w", err)
 	}
 	tell("it is gone, and Weft's is back")
@@ -118,7 +118,7 @@ func (e *env) scaledBy(mesh, name, target string) func(context.Context) (bool, s
 				})
 			}
 		}
-		return err == nil && ready && said == (name != mesh) && slices.Equal(names, []string{name + " on " + target}),
+		return err == nil && ready && said == (name != target) && slices.Equal(names, []string{name + " on " + target}),
 			fmt.Sprintf("the ScaledObjects of %s are %s (ready: %t); the mesh speaks of a foreign one: %t", mesh, strings.Join(names, ", "), ready, said), err
 	}
 }
