@@ -44,7 +44,7 @@ func (a *app) logsFromCluster(ctx context.Context, engine engineFlags, filter ad
 		query.Function = cluster.Label(match.Function)
 	}
 	write := a.entryWriter(format, names)
-	var past []adminapi.LogEntry
+	past := latest{most: cmp.Or(filter.Most, mostLines)}
 	var broken error
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -53,7 +53,7 @@ func (a *app) logsFromCluster(ctx context.Context, engine engineFlags, filter ad
 		switch {
 		case !ok, broken != nil:
 		case !filter.Follow:
-			past = append(past, entry)
+			past.add(entry)
 		default:
 			if broken = write(entry); broken != nil {
 				stop() // nobody reads it any more
@@ -63,13 +63,34 @@ func (a *app) logsFromCluster(ctx context.Context, engine engineFlags, filter ad
 	if err = errors.Join(err, broken); err != nil {
 		return err
 	}
-	slices.SortStableFunc(past, func(x, y adminapi.LogEntry) int { return x.Time.Compare(y.Time) })
-	for _, entry := range past[max(0, len(past)-cmp.Or(filter.Most, mostLines)):] {
+	for _, entry := range past.sorted() {
 		if err := write(entry); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// latest keeps the latest entries of what comes in any order.
+type latest struct {
+	most    int // below 0 for all
+	entries []adminapi.LogEntry
+}
+
+func (l *latest) add(e adminapi.LogEntry) {
+	l.entries = append(l.entries, e)
+	if l.most >= 0 && len(l.entries) > 2*l.most { // not each time: sorting is dear
+		l.sorted()
+	}
+}
+
+// sorted gives them by time, those of one time as they came.
+func (l *latest) sorted() []adminapi.LogEntry {
+	slices.SortStableFunc(l.entries, func(x, y adminapi.LogEntry) int { return x.Time.Compare(y.Time) })
+	if l.most >= 0 {
+		l.entries = slices.Delete(l.entries, 0, max(0, len(l.entries)-l.most))
+	}
+	return l.entries
 }
 
 // entryWriter writes entries in the format asked for.
