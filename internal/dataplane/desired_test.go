@@ -19,6 +19,7 @@ import (
 	"github.com/weftmesh/weft/bindings/daprapi/contract"
 	"github.com/weftmesh/weft/controller/desired"
 	"github.com/weftmesh/weft/internal/realtest"
+	"github.com/weftmesh/weft/internal/telemetry"
 	"github.com/weftmesh/weft/mesh/source"
 )
 
@@ -120,7 +121,7 @@ func TestSidecarServesWhatIsDesired(t *testing.T) {
 		}
 	}
 	q := &queued{}
-	s, err := newSidecar(plan, q, c.options(RoleFront))
+	s, err := newSidecar(plan, q, telemetry.NewRecorder(plan), c.options(RoleFront))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -57,7 +57,7 @@ func (s *servers) listen(p *process) (err error) {
 	if s.admin, err = listen(p, p.opts.Admin, p.admin()); err != nil {
 		return err
 	}
-	sc, err := newSidecar(p.plan, p.dispatcher, p.opts)
+	sc, err := newSidecar(p.plan, p.dispatcher, p.recorder, p.opts)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/weftmesh/weft/api/v1beta1"
 	"github.com/weftmesh/weft/internal/contract"
+	"github.com/weftmesh/weft/internal/telemetry"
 	"github.com/weftmesh/weft/internal/wire"
 	"github.com/weftmesh/weft/mesh"
 	"github.com/weftmesh/weft/mesh/delivery"
@@ -46,6 +47,8 @@ type sidecar struct {
 	token  string
 	queues enqueuer
 	opts   Options
+	// drops counts what is dropped.
+	drops *telemetry.Recorder
 	// topics and bindings by path (mesh.TopicPath, mesh.BindingPath).
 	topics, bindings map[string]*input
 
@@ -65,8 +68,8 @@ type input struct {
 }
 
 // newSidecar returns nil if the mesh has no trigger that needs a sidecar.
-func newSidecar(p *mesh.Plan, queues enqueuer, o Options) (*sidecar, error) {
-	s := &sidecar{plan: p, queues: queues, opts: o, told: make(map[*input]time.Time), topics: make(map[string]*input), bindings: make(map[string]*input)}
+func newSidecar(p *mesh.Plan, queues enqueuer, drops *telemetry.Recorder, o Options) (*sidecar, error) {
+	s := &sidecar{plan: p, queues: queues, opts: o, drops: drops, told: make(map[*input]time.Time), topics: make(map[string]*input), bindings: make(map[string]*input)}
 	for _, f := range p.Functions {
 		for _, t := range f.Triggers {
 			switch t.Type {
@@ -80,6 +83,11 @@ func newSidecar(p *mesh.Plan, queues enqueuer, o Options) (*sidecar, error) {
 	}
 	if len(s.topics)+len(s.bindings) == 0 {
 		return nil, nil
+	}
+	for _, inputs := range []map[string]*input{s.topics, s.bindings} {
+		for _, in := range inputs {
+			drops.Input(in.name)
+		}
 	}
 	var err error
 	s.token, err = readToken(o.Tokens, p, frontToken, "the front, by which its Dapr sidecar shows who it is")
@@ -221,6 +229,7 @@ func (s *sidecar) refused(in *input, err error) {
 }
 
 func (s *sidecar) dropped(in *input, err error) {
+	s.drops.Dropped(in.name)
 	s.opts.Logger.Error("a message is dropped: no queue can ever take it", "from", in.name, "error", err.Error())
 }
 

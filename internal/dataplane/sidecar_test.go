@@ -15,6 +15,7 @@ import (
 	"github.com/cloudevents/sdk-go/v2/event"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/weftmesh/weft/internal/telemetry"
 	"github.com/weftmesh/weft/mesh"
 	"github.com/weftmesh/weft/mesh/delivery"
 )
@@ -68,7 +69,7 @@ func TestSidecarOfTheFront(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := c.options(RoleFront)
-	if _, err := newSidecar(plan, nil, o); err == nil || !strings.Contains(err.Error(), "shop-tokens must have the key front") {
+	if _, err := newSidecar(plan, nil, telemetry.NewRecorder(plan), o); err == nil || !strings.Contains(err.Error(), "shop-tokens must have the key front") {
 		t.Errorf("without its token: %v", err)
 	}
 	c.write("tokens/front", "token-of-front\n")
@@ -119,7 +120,8 @@ func TestSidecarOfTheFront(t *testing.T) {
 			o := o
 			o.Logger = slog.New(slog.NewTextHandler(&log, nil))
 			q := &queued{err: tc.err}
-			s, err := newSidecar(plan, q, o)
+			recorder := telemetry.NewRecorder(plan)
+			s, err := newSidecar(plan, q, recorder, o)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -136,6 +138,17 @@ func TestSidecarOfTheFront(t *testing.T) {
 			}
 			if !strings.Contains(log.String(), tc.logged) {
 				t.Errorf("%s: the log does not say %q:\n%s", tc.reason, tc.logged, &log)
+			}
+			for path, input := range map[string]string{"/topics/bus/orders": "bus/orders", "/clock": "clock"} {
+				dropped := 0
+				if tc.logged == "is dropped" && path == tc.path {
+					dropped = 1
+				}
+				scraped := httptest.NewRecorder()
+				recorder.Handler().ServeHTTP(scraped, httptest.NewRequest("GET", "/metrics", nil))
+				if want := fmt.Sprintf("mesh_messages_dropped_total{input=%q,mesh=\"shop\"} %d\n", input, dropped); !strings.Contains(scraped.Body.String(), want) {
+					t.Errorf("%s: the metrics do not have %s", tc.reason, want)
+				}
 			}
 		})
 	}

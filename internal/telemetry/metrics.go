@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -38,6 +39,7 @@ type collector struct {
 	invocations, durations, errors, coldStarts, retries *prometheus.Desc
 	deadLettered, deadLetters, inFlight, breaker        *prometheus.Desc
 	queue, replicas, active, routed, conditions         *prometheus.Desc
+	dropped                                             *prometheus.Desc
 
 	mu      sync.Mutex
 	asked   time.Time
@@ -67,6 +69,8 @@ func newCollector(r *Recorder) *collector {
 		routed:      desc("mesh_events_routed_total", "Events that took the link.", "link"),
 		conditions: desc("mesh_condition_failures_total",
 			"Conditions that could not be evaluated, such as for a missing field.", "link"),
+		dropped: desc("mesh_messages_dropped_total",
+			"Messages of the topic or input binding that no queue can ever take.", "input"),
 	}
 }
 
@@ -75,6 +79,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		c.invocations, c.durations, c.errors, c.coldStarts, c.retries, c.deadLettered, c.deadLetters,
 		c.inFlight, c.breaker, c.queue, c.replicas, c.active, c.routed, c.conditions,
+		c.dropped,
 	} {
 		ch <- d
 	}
@@ -117,6 +122,10 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		counter(c.routed, s.routed.Load(), name)
 		counter(c.conditions, s.conditionsFailed.Load(), name)
 	}
+	c.r.inputs.Range(func(name, n any) bool {
+		counter(c.dropped, n.(*atomic.Uint64).Load(), name.(string))
+		return true
+	})
 }
 
 // ask returns the answers of the sources; those of the broker from the last

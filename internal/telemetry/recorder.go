@@ -25,6 +25,9 @@ type Recorder struct {
 	sources  atomic.Pointer[Sources]
 	journeys *journeys
 
+	// inputs counts, by name, the messages that were dropped.
+	inputs sync.Map // of *atomic.Uint64
+
 	// table is replaced as a whole when the plan changes.
 	mu    sync.Mutex
 	table atomic.Pointer[table]
@@ -193,6 +196,17 @@ func (r *Recorder) BreakerChanged(f *mesh.Function, state delivery.BreakerState)
 // ConditionFailed implements delivery.Observer.
 func (r *Recorder) ConditionFailed(link *mesh.Link, _ error) {
 	r.link(link).conditionsFailed.Add(1)
+}
+
+// Input begins to count for a topic or an input binding. Its name becomes a
+// label: only the mesh may say which there are.
+func (r *Recorder) Input(name string) { r.inputs.LoadOrStore(name, new(atomic.Uint64)) }
+
+// Dropped counts a message of an Input that no queue can ever take.
+func (r *Recorder) Dropped(input string) {
+	if n, ok := r.inputs.Load(input); ok {
+		n.(*atomic.Uint64).Add(1)
+	}
 }
 
 // FunctionFigures are the counts of one function.

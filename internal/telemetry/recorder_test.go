@@ -60,6 +60,13 @@ func TestMetrics(t *testing.T) {
 	r.BreakerChanged(b, delivery.BreakerOpen)
 	r.ConditionFailed(link, errors.New("no such key"))
 	r.Routed(a, link, nil)
+	for _, input := range []string{"bus/orders", "clock"} {
+		r.Input(input)
+	}
+	for _, input := range []string{"bus/orders", "bus/other"} {
+		r.Dropped(input)
+	}
+	r.Input("bus/orders")
 	scrape(t, r)
 	got := scrape(t, r)
 	for line, want := range map[string]string{
@@ -81,6 +88,9 @@ func TestMetrics(t *testing.T) {
 		`mesh_connections_active{link="a->b",mesh="shop"}`:                      "1",
 		`mesh_events_routed_total{link="a->b",mesh="shop"}`:                     "1",
 		`mesh_condition_failures_total{link="a->b",mesh="shop"}`:                "1",
+		`mesh_messages_dropped_total{input="bus/orders",mesh="shop"}`:           "1",
+		`mesh_messages_dropped_total{input="clock",mesh="shop"}`:                "0",
+		`mesh_messages_dropped_total{input="bus/other",mesh="shop"}`:            "",
 	} {
 		if got[line] != want {
 			t.Errorf("%s is %q, want %s", line, got[line], want)
