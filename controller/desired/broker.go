@@ -1,6 +1,8 @@
 package desired
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/weftmesh/weft/api/v1beta1"
@@ -88,6 +90,9 @@ func (b *builder) queue(f *mesh.Function, target, activation int) scalers.Queue 
 // secrets notes what should be in a Secret and is written out.
 func (b *builder) secrets() {
 	own := b.ownComponents()
+	for _, name := range slices.Sorted(maps.Keys(own)) {
+		b.otherStore(own[name])
+	}
 	for _, c := range b.sortedComponents() {
 		whom := "who may read the mesh"
 		if b.foreign(c.Name) && !b.inline(c.Name) {
@@ -102,6 +107,17 @@ func (b *builder) secrets() {
 					Message: "component " + c.Name + ": " + m.Name + " is written out, for everybody " + whom + "; put it into a Secret, and refer to it by secretKeyRef"})
 			}
 		}
+	}
+}
+
+// otherStore notes that front and dispatchers, which have no sidecar for that,
+// read the cluster's Secrets and no other store.
+func (b *builder) otherStore(c v1beta1.Component) {
+	refers := slices.ContainsFunc(c.Metadata, func(m v1beta1.ComponentMetadata) bool { return m.SecretKeyRef != nil })
+	if refers && c.SecretStore != "" && c.SecretStore != "kubernetes" {
+		b.note(Note{Path: b.componentPath(c.Name), Type: TypeComponentsReady, Reason: "OtherSecretStore",
+			Message: "component " + c.Name + ": front and dispatchers read its secrets from Secrets of the mesh's namespace, and not from the store " + c.SecretStore +
+				"; have them there by the same names and keys (the External Secrets Operator can bring them), and leave secretStore out"})
 	}
 }
 

@@ -1,7 +1,9 @@
 package desired
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -73,8 +75,8 @@ func (b *builder) dataplane(role string, f *mesh.Function, args ...string) corev
 		c.Args = append(c.Args, "--keeper="+b.keeper.Name)
 	}
 	c.ReadinessProbe.PeriodSeconds = 2
-	for _, name := range b.mountedSecrets() {
-		c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: secretVolume(name), MountPath: dirSecrets + "/" + name, ReadOnly: true})
+	for _, s := range b.mountedSecrets() {
+		c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: secretVolume(s.name), MountPath: dirSecrets + "/" + s.name, ReadOnly: true})
 	}
 	return c
 }
@@ -95,9 +97,9 @@ func (b *builder) dataplaneVolumes(role string) []corev1.Volume {
 		}}},
 		{Name: volumeTokens, VolumeSource: corev1.VolumeSource{Secret: tokens}},
 	}
-	for _, name := range b.mountedSecrets() {
-		volumes = append(volumes, corev1.Volume{Name: secretVolume(name), VolumeSource: corev1.VolumeSource{
-			Secret: &corev1.SecretVolumeSource{SecretName: name},
+	for _, s := range b.mountedSecrets() {
+		volumes = append(volumes, corev1.Volume{Name: secretVolume(s.name), VolumeSource: corev1.VolumeSource{
+			Secret: &corev1.SecretVolumeSource{SecretName: s.name, Items: s.keys},
 		}})
 	}
 	return volumes
@@ -113,19 +115,33 @@ func secretVolume(secret string) string {
 	return shorten(name, maxName)
 }
 
+// mountedSecret is a Secret with those of its keys that are used.
+type mountedSecret struct {
+	name string
+	keys []corev1.KeyToPath
+}
+
 // mountedSecrets are those that the components of front and dispatchers refer
 // to.
-func (b *builder) mountedSecrets() []string {
-	var names []string
+func (b *builder) mountedSecrets() []mountedSecret {
+	keys := make(map[string][]string)
 	for _, c := range b.ownComponents() {
 		for _, m := range c.Metadata {
-			if m.SecretKeyRef != nil && !slices.Contains(names, m.SecretKeyRef.Name) {
-				names = append(names, m.SecretKeyRef.Name)
+			if ref := m.SecretKeyRef; ref != nil {
+				keys[ref.Name] = append(keys[ref.Name], cmp.Or(ref.Key, ref.Name))
 			}
 		}
 	}
-	slices.Sort(names)
-	return names
+	var all []mountedSecret
+	for _, name := range slices.Sorted(maps.Keys(keys)) {
+		s := mountedSecret{name: name}
+		slices.Sort(keys[name])
+		for _, key := range slices.Compact(keys[name]) {
+			s.keys = append(s.keys, corev1.KeyToPath{Key: key, Path: key})
+		}
+		all = append(all, s)
+	}
+	return all
 }
 
 // deployment of front or dispatchers.

@@ -129,6 +129,47 @@ func TestBroker(t *testing.T) {
 	}
 }
 
+// TestSecretKeys: front and dispatchers see what they need of a Secret, and no
+// more.
+func TestSecretKeys(t *testing.T) {
+	const spec = `functions: [{name: a, image: example.com/app, triggers: [{type: http}, {type: postgres, connection: db, tables: [public.a]}], state: []}, {name: b, image: example.com/app, state: []}]
+connections: [{from: a, to: b}]
+broker: bus
+components: [{name: db, type: bindings.postgresql, scopes: [nobody], metadata: [{name: url, secretKeyRef: {name: db, key: url}}]}, {name: bus, type: pubsub.jetstream%s, metadata: [{name: natsURL, secretKeyRef: {name: nats.io, key: url}}, {name: jwt, secretKeyRef: {name: nats.io, key: jwt}}, {name: seedKey, secretKeyRef: {name: seed}}, {name: token, secretKeyRef: {name: nats.io, key: url}}]}]`
+	for name, c := range map[string]struct {
+		reason, store string
+		notes         []string
+	}{
+		"Cluster": {reason: "the cluster's are mounted"},
+		"Named":   {reason: "by its name as well", store: ", secretStore: kubernetes"},
+		"Vault":   {"nobody asks another store", ", secretStore: vault", []string{"ComponentsReady/OtherSecretStore"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			st := state(t, compile(t, format(spec, c.store)), settings(), desired.Found{})
+			if diff := cmp.Diff(c.notes, notes(st)); diff != "" {
+				t.Errorf("%s: notes, -want +got:\n%s", c.reason, diff)
+			}
+			for _, pods := range []string{"shop-front", "shop-dispatcher"} {
+				got := make(map[string][]string)
+				all, _ := at(find(t, st, "Deployment", pods), "spec", "template", "spec", "volumes").([]any)
+				for _, v := range all {
+					secret, _ := at(v, "secret", "secretName").(string)
+					items, _ := at(v, "secret", "items").([]any)
+					for _, i := range items {
+						if at(i, "key") != at(i, "path") {
+							t.Errorf("%s: %v", pods, i)
+						}
+						got[secret] = append(got[secret], at(i, "key").(string))
+					}
+				}
+				if diff := cmp.Diff(map[string][]string{"nats.io": {"jwt", "url"}, "seed": {"seed"}, "shop-tokens": {"a", "b"}}, got); diff != "" {
+					t.Errorf("%s: keys, -want +got:\n%s", pods, diff)
+				}
+			}
+		})
+	}
+}
+
 func TestKEDAFunction(t *testing.T) {
 	of := func(scaling string) desired.State {
 		return state(t, compile(t, scales("scaler: keda\nconcurrency: 10\n"+scaling)+"\n  - {name: other, image: example.com/app}\nconnections: [{from: pack, to: other}]"), settings(), desired.Found{})

@@ -101,7 +101,7 @@ func (b *builder) writeComponent(text *bytes.Buffer, c v1beta1.Component) {
 }
 
 // ownComponents are those that front and dispatchers open themselves: the
-// broker, and what their triggers need.
+// broker, and what keeps its events.
 func (b *builder) ownComponents() map[string]v1beta1.Component {
 	own := make(map[string]v1beta1.Component)
 	if b.carrier.Name != "" {
@@ -109,13 +109,6 @@ func (b *builder) ownComponents() map[string]v1beta1.Component {
 	}
 	if b.keeper.Name != "" {
 		own[b.keeper.Name] = b.keeper
-	}
-	for _, f := range b.plan.Functions {
-		for _, t := range f.Triggers {
-			if c, ok := b.plan.Components[t.Connection]; ok {
-				own[t.Connection] = c
-			}
-		}
 	}
 	return own
 }
