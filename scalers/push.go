@@ -46,12 +46,17 @@ func Push(address string, p Pushed) kinds.Trigger {
 
 // ParsePush reads the metadata that Push writes.
 func ParsePush(metadata map[string]string) (p Pushed, err error) {
+	had := make(map[string]bool)
 	for one := range strings.SplitSeq(metadata[keyQueues], ",") {
 		queue, text, _ := strings.Cut(one, "=")
 		target, err := strconv.Atoi(text)
 		if err != nil || queue == "" || target < 1 {
 			return p, fmt.Errorf("metadata %s: %q is not QUEUE=EVENTS, with one event or more for a replica", keyQueues, one)
 		}
+		if had[queue] {
+			return p, fmt.Errorf("metadata %s: %s is there twice", keyQueues, queue)
+		}
+		had[queue] = true
 		p.Queues = append(p.Queues, Watched{queue, target})
 	}
 	if text := metadata[keyActivation]; text != "" {

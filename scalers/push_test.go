@@ -51,6 +51,7 @@ func TestParsePushRefuses(t *testing.T) {
 		"none":       {"there must be a queue", nil, `metadata queues: "" is not QUEUE=EVENTS, with one event or more for a replica`},
 		"no target":  {"a replica needs a number of events", map[string]string{"queues": "a=1,b"}, `metadata queues: "b" is not QUEUE=EVENTS, with one event or more for a replica`},
 		"zero":       {"nothing is divided by zero", map[string]string{"queues": "a=0"}, `metadata queues: "a=0" is not QUEUE=EVENTS, with one event or more for a replica`},
+		"twice":      {"each is counted and watched once", map[string]string{"queues": "a=1,b=2,a=1"}, `metadata queues: a is there twice`},
 		"activation": {"a number of replicas", map[string]string{"queues": "a=1", "activation": "-1"}, `metadata activation: "-1" is no number of replicas`},
 	} {
 		t.Run(name, func(t *testing.T) {

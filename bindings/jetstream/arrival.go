@@ -22,8 +22,12 @@ func (b *Broker) Lag(ctx context.Context, queue string) (int, error) {
 // queue's stream keeps, which ends by itself: it costs the server nothing while
 // no event comes, and one message when one does. What comes while there is no
 // connection, or to a server of a cluster that has not heard of the subscription
-// yet, goes by unseen. stop ends it before.
+// yet, goes by unseen. stop ends it before. The error is delivery.ErrNotFound for
+// a queue that the mesh does not have.
 func (b *Broker) Arrival(queue string, arrived func()) (stop func(), err error) {
+	if _, err := b.queue(queue); err != nil {
+		return nil, err
+	}
 	sub, err := b.nc.Subscribe(b.names.queueSubject(queue), func(*nats.Msg) { arrived() })
 	if err == nil {
 		err = sub.AutoUnsubscribe(1)

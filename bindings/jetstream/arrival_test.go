@@ -55,6 +55,11 @@ func TestArrival(t *testing.T) {
 			t.Errorf("the lag of %s is %d, %v, want %d", queue, got, err, want)
 		}
 	}
+	for _, queue := range []string{"none", "*", ">"} {
+		if _, err := b.Arrival(queue, func() {}); !errors.Is(err, delivery.ErrNotFound) {
+			t.Errorf("%s is watched, and is no queue: %v", queue, err)
+		}
+	}
 	if _, err := b.Lag(t.Context(), "none"); !errors.Is(err, delivery.ErrNotFound) {
 		t.Errorf("the lag of a queue that is not there: %v", err)
 	}

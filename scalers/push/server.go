@@ -39,6 +39,9 @@ const (
 	maxKnown = 1000
 	// maxRequest bounds what is read of a request, in bytes.
 	maxRequest = 64 << 10
+	// maxStreams bounds what one connection may ask for at a time. KEDA's operator
+	// has one for all ScaledObjects of a mesh, with two streams for each.
+	maxStreams = 1000
 	// pingAfter and pingWithin find out that a KEDA is gone that did not say so.
 	pingAfter  = time.Minute
 	pingWithin = 20 * time.Second
@@ -71,7 +74,7 @@ func New(q Queues, log *slog.Logger) *Server {
 		log = slog.Default()
 	}
 	s := &Server{queues: q, log: log, times: defaultTimes, known: make(map[string]count), ended: make(chan struct{})}
-	s.grpc = grpc.NewServer(grpc.MaxRecvMsgSize(maxRequest),
+	s.grpc = grpc.NewServer(grpc.MaxRecvMsgSize(maxRequest), grpc.MaxConcurrentStreams(maxStreams),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingAfter, Timeout: pingWithin}))
 	pb.RegisterExternalScalerServer(s.grpc, s)
 	return s

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	pb "github.com/kedacore/keda/v2/pkg/scalers/externalscaler"
+	"golang.org/x/net/http2"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
@@ -189,6 +190,36 @@ func TestMetricSpec(t *testing.T) {
 	s.Shutdown(t.Context())
 	if _, err := stream.Recv(); !errors.Is(err, io.EOF) {
 		t.Errorf("a stream that is left ends with %v, after which KEDA waits ever longer", err)
+	}
+}
+
+// TestStreamsAreBounded reads what the server says of that when a client comes.
+func TestStreamsAreBounded(t *testing.T) {
+	s := New(&queues{}, slog.New(slog.DiscardHandler))
+	l := bufconn.Listen(1 << 16)
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(l) }()
+	conn, err := l.DialContext(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	frame, err := http2.NewFramer(conn, conn).ReadFrame()
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings, ok := frame.(*http2.SettingsFrame)
+	if !ok {
+		t.Fatalf("the server begins with %v", frame)
+	}
+	if got, _ := settings.Value(http2.SettingMaxConcurrentStreams); got != maxStreams {
+		t.Errorf("%d streams at a time, want %d", got, maxStreams)
+	}
+	if err := conn.Close(); err != nil {
+		t.Error(err)
+	}
+	s.Shutdown(t.Context())
+	if err := <-served; err != nil {
+		t.Error(err)
 	}
 }
 
