@@ -54,6 +54,9 @@ type LogLine struct {
 type reading struct {
 	// due says that nobody reads it: it has just come, or broke off.
 	due atomic.Bool
+	// ended says that it was read to its end. Of a container that runs that is
+	// none: so it looks if the kubelet went away.
+	ended bool
 	// most of its lines from before it was opened; 0 for all.
 	most int
 	// last is the time of the last line; zero before the first.
@@ -117,12 +120,20 @@ func (c *Cluster) Logs(ctx context.Context, q LogQuery, yield func(LogLine)) err
 					r.due.Store(true)
 					begun[id] = r
 				}
-				if !r.due.Swap(false) {
+				if !r.due.Load() || r.ended && s.State.Running == nil {
 					continue
 				}
+				r.due.Store(false)
+				r.ended = false
 				wg.Go(func() {
-					if err := c.containerLog(ctx, p, s.Name, q, r, one); err != nil && ctx.Err() == nil {
+					err := c.containerLog(ctx, p, s.Name, q, r, one)
+					switch {
+					case ctx.Err() != nil:
+					case err != nil:
 						failed(r, err)
+					default:
+						r.ended = true
+						r.due.Store(true)
 					}
 				})
 			}

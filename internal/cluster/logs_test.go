@@ -22,7 +22,8 @@ import (
 // A logServer is the part of an API server that has pods and their logs. Each
 // log is opened as often as it has texts, and the last one stays open.
 type logServer struct {
-	// pods of one look after the other; "" does not answer. The last stays.
+	// pods of one look after the other; "" does not answer. The last stays. The
+	// container of a pod with a minus sign has ended.
 	looks []string
 	logs  map[string][]string // by pod
 	// refuses is a status for whoever wants a log.
@@ -32,8 +33,11 @@ type logServer struct {
 	asked []string
 }
 
-// cut ends a text whose connection breaks.
-const cut = "<cut>"
+// cut ends a text whose connection breaks, end one that is all.
+const (
+	cut = "<cut>"
+	end = "<end>"
+)
 
 func (s *logServer) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer := func(code int, kind string, body io.Reader) (*http.Response, error) {
@@ -52,9 +56,14 @@ func (s *logServer) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		var items []any
 		for _, name := range strings.Fields(look) {
+			state := map[string]any{"running": map[string]any{"startedAt": "2026-01-02T03:04:00Z"}}
+			name, ended := strings.CutSuffix(name, "-")
+			if ended {
+				state = map[string]any{"terminated": map[string]any{"exitCode": 0}}
+			}
 			items = append(items, map[string]any{
 				"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{"name": name},
-				"status": map[string]any{"containerStatuses": []any{map[string]any{"name": "c", "containerID": "id-" + name}}},
+				"status": map[string]any{"containerStatuses": []any{map[string]any{"name": "c", "containerID": "id-" + name, "state": state}}},
 			})
 		}
 		text, err := json.Marshal(map[string]any{"apiVersion": "v1", "kind": "PodList", "items": items})
@@ -75,6 +84,9 @@ func (s *logServer) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.logs[pod] = texts[1:]
 	if text, broken := strings.CutSuffix(texts[0], cut); broken {
 		return answer(http.StatusOK, "text/plain", io.MultiReader(strings.NewReader(text), iotest.ErrReader(io.ErrUnexpectedEOF)))
+	}
+	if text, whole := strings.CutSuffix(texts[0], end); whole {
+		return answer(http.StatusOK, "text/plain", strings.NewReader(text))
 	}
 	return answer(http.StatusOK, "text/plain", io.MultiReader(strings.NewReader(texts[0]), waiting{r.Context()}))
 }
@@ -118,6 +130,28 @@ func TestFollow(t *testing.T) {
 			query:  LogQuery{Most: 5, Since: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)},
 			asked:  []string{"a tail=5 since=2026-01-02T00:00:00Z", "a tail=5 since=2026-01-02T00:00:00Z"},
 			lines:  []string{"one"},
+		},
+		"ended": {
+			reason: "the log of a container that has ended is read once",
+			server: &logServer{looks: []string{"a-"}, logs: map[string][]string{"a": {"2026-01-02T03:04:05Z one\n" + end, "2026-01-02T03:04:06Z two\n"}}},
+			asked:  []string{"a tail= since="},
+			lines:  []string{"one"},
+		},
+		"kubelet": {
+			reason: "the kubelet starts anew, and the container goes on",
+			server: &logServer{looks: []string{"a"}, logs: map[string][]string{"a": {
+				"2026-01-02T03:04:05Z one\n" + end, "2026-01-02T03:04:05Z one\n2026-01-02T03:04:06Z two\n",
+			}}},
+			asked: []string{"a tail= since=", "a tail= since=2026-01-02T03:04:05Z"},
+			lines: []string{"one", "two"},
+		},
+		"broken at its end": {
+			reason: "what a container wrote before it ended is read, though the stream broke",
+			server: &logServer{looks: []string{"a", "a", "a-"}, logs: map[string][]string{"a": {
+				end, "2026-01-02T03:04:05Z one\n" + cut, "2026-01-02T03:04:05Z one\n2026-01-02T03:04:06Z two\n" + end, "",
+			}}},
+			asked: []string{"a tail= since=", "a tail= since=", "a tail= since=2026-01-02T03:04:05Z"},
+			lines: []string{"one", "two"},
 		},
 		"away": {
 			reason: "the API server starts anew, and a pod comes meanwhile, of which all is new",

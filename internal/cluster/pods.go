@@ -33,6 +33,7 @@ type container struct {
 	// ContainerID is "" until the container has begun.
 	ContainerID string `json:"containerID"`
 	State       struct {
+		Running *struct{} `json:"running"`
 		Waiting *struct {
 			Reason  string `json:"reason"`
 			Message string `json:"message"`
