@@ -59,6 +59,8 @@ type Options struct {
 	conflicts time.Duration
 	// retire is retireAfter if zero.
 	retire time.Duration
+	// fresh is knativeFresh if zero.
+	fresh time.Duration
 }
 
 // New returns a manager whose Start does the controller's work until its
@@ -75,6 +77,9 @@ func New(cfg *rest.Config, o Options) (manager.Manager, error) {
 	}
 	if o.retire == 0 {
 		o.retire = retireAfter
+	}
+	if o.fresh == 0 {
+		o.fresh = knativeFresh
 	}
 	labelled, err := labels.NewRequirement(desired.LabelMesh, selection.Exists, nil)
 	if err != nil {
@@ -115,7 +120,7 @@ func New(cfg *rest.Config, o Options) (manager.Manager, error) {
 	r := &Reconciler{
 		client: mgr.GetClient(), direct: mgr.GetAPIReader(), recorder: mgr.GetEventRecorder("weft-controller"),
 		installed: &installed{watched: make(map[schema.GroupVersionKind]bool), mapper: mgr.GetRESTMapper()},
-		knative:   &knative{reader: mgr.GetAPIReader()},
+		knative:   &knative{reader: mgr.GetAPIReader(), fresh: o.fresh},
 		settings:  o.Settings, log: o.Logger, conflicts: o.conflicts, retire: o.retire,
 	}
 	c, err := controller.New("functionmesh", mgr, controller.Options{

@@ -15,7 +15,8 @@ const (
 	// knativeNamespace is where Knative Serving is installed.
 	knativeNamespace = "knative-serving"
 	// knativeFresh is how long what is known of an installation is taken as
-	// true. It changes seldom, and a mesh is looked at often.
+	// true, and how soon it is looked at again for a mesh that needs what is not
+	// there. It changes seldom, and a mesh is looked at often.
 	knativeFresh = time.Minute
 )
 
@@ -23,6 +24,8 @@ const (
 // meshes.
 type knative struct {
 	reader client.Reader
+	// fresh is how long an answer is taken as true.
+	fresh time.Duration
 
 	mu    sync.Mutex
 	until time.Time
@@ -50,7 +53,7 @@ func (k *knative) features(ctx context.Context) (hpa, zero bool, err error) {
 	}
 	value, _, _ := unstructured.NestedString(config.Object, "data", "allow-zero-initial-scale")
 	k.hpa, k.zero = hpa, value == "true" // false by default
-	k.until = time.Now().Add(knativeFresh)
+	k.until = time.Now().Add(k.fresh)
 	return k.hpa, k.zero, nil
 }
 

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -197,6 +198,50 @@ func TestRealChanges(t *testing.T) {
 	})
 	if n := a.mesh("shop").Status.Functions; len(n) != 3 || n[0].Name != "ingestOrder" {
 		t.Errorf("the status is about %v", n)
+	}
+}
+
+// What Knative scales on CPU with may be installed later: who wants it gets it
+// without an event of his mesh.
+func TestRealHPAComesLater(t *testing.T) {
+	a := connect(t)
+	a.run(func(o *Options) { o.fresh = 200 * time.Millisecond })
+	a.create(`
+apiVersion: functions.openfunction.io/v1beta1
+kind: FunctionMesh
+metadata: {name: busy}
+spec:
+  functions:
+    - name: work
+      image: example.com/work:v1
+      triggers: [{type: http}]
+      resources: {requests: {cpu: 100m}}
+      scaling: {targetCPU: 60, minReplicas: 1}
+`)
+	a.applied("busy")
+	a.says("busy", desired.TypeScalingHonoured, "False NoHPA")
+	serving := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: knativeNamespace}}
+	if err := a.Create(t.Context(), serving); client.IgnoreAlreadyExists(err) != nil {
+		t.Fatal(err)
+	}
+	hpa := a.parse(knativeNamespace, `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: autoscaler-hpa}
+spec: {selector: {matchLabels: {app: autoscaler-hpa}}, template: {metadata: {labels: {app: autoscaler-hpa}}, spec: {containers: [{name: autoscaler-hpa, image: a}]}}}
+`)[0]
+	if err := a.Create(t.Context(), hpa); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := a.Delete(context.Background(), hpa); err != nil {
+			t.Error(err)
+		}
+	})
+	a.says("busy", desired.TypeScalingHonoured, "")
+	annotations, _, _ := unstructured.NestedStringMap(a.get(kindKnativeService, "busy-work").Object, "spec", "template", "metadata", "annotations")
+	if got := annotations["autoscaling.knative.dev/class"]; got != "hpa.autoscaling.knative.dev" {
+		t.Errorf("it is scaled by %s", got)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -90,15 +91,25 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err := errors.Join(append(run.failures, run.report(ctx))...); err != nil {
 		return ctrl.Result{}, err
 	}
-	switch {
-	case soon:
-		return ctrl.Result{RequeueAfter: retrySoon}, nil
-	case run.rest > 0:
-		return ctrl.Result{RequeueAfter: run.rest}, nil
-	case len(run.conflicts) > 0:
-		return ctrl.Result{RequeueAfter: r.conflicts}, nil
+	if soon {
+		run.again(retrySoon)
 	}
-	return ctrl.Result{}, nil
+	if len(run.conflicts) > 0 {
+		run.again(r.conflicts)
+	}
+	// Nobody watches what is installed of Knative, of which meshes seldom want more.
+	if slices.ContainsFunc(run.notes, func(n desired.Note) bool { return n.Reason == desired.ReasonNoHPA }) {
+		run.again(r.knative.fresh)
+	}
+	return ctrl.Result{RequeueAfter: run.rest}, nil
+}
+
+// again has the mesh looked at after a while, or sooner if something else wants
+// that.
+func (r *run) again(after time.Duration) {
+	if r.rest == 0 || after < r.rest {
+		r.rest = after
+	}
 }
 
 // run is one reconciliation of one mesh.
@@ -117,7 +128,8 @@ type run struct {
 	// conflicts and failures are objects that could not be applied.
 	conflicts []*conflictError
 	failures  []error
-	// rest is after how long something may go that has to wait.
+	// rest is how soon the mesh is to be looked at again without an event; 0 for
+	// not at all.
 	rest time.Duration
 }
 

@@ -58,7 +58,7 @@ func (r *run) retired(ctx context.Context, o *unstructured.Unstructured, wanted 
 	}
 	since, _ := r.retiring.LoadOrStore(o.GetUID(), time.Now())
 	if rest := r.retire - time.Since(since.(time.Time)); rest > 0 {
-		r.rest = max(r.rest, rest)
+		r.again(rest)
 		return false, nil
 	}
 	r.retiring.Delete(o.GetUID())

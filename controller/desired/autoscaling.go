@@ -59,7 +59,7 @@ func (b *builder) resourceMetric(f *mesh.Function) (metric string, target int) {
 		return "", 0
 	}
 	if !b.settings.Has.HPA {
-		b.dropped(f, "targetCPU", "NoHPA", "the cluster has no autoscaler for CPU and memory, so it scales by concurrency; "+installHPA)
+		b.dropped(f, "targetCPU", ReasonNoHPA, "the cluster has no autoscaler for CPU and memory, so it scales by concurrency; "+installHPA)
 		return "", 0
 	}
 	if s.TargetCPU > 0 {

@@ -36,6 +36,10 @@ const (
 	TypeNamesUnique = "NamesUnique"
 )
 
+// ReasonNoHPA of a note is that nobody scales on CPU and memory, which changes
+// with what is installed.
+const ReasonNoHPA = "NoHPA"
+
 func (b *builder) note(n Note) { b.state.Notes = append(b.state.Notes, n) }
 
 // at is the path of a field of a function.
