@@ -62,8 +62,11 @@ func (s *servers) listen(p *process) (err error) {
 		return err
 	}
 	sink := gateway.NewSink(gateway.SinkConfig{Plan: p.plan, Dispatcher: p.dispatcher, Tokens: p.tokens, Logger: p.opts.Logger})
-	s.sink, err = listen(p, p.opts.Sink, sc.before(sink))
-	return err
+	if s.sink, err = listen(p, p.opts.Sink, newIntake(sc.before(sink))); err != nil {
+		return err
+	}
+	s.sink.ReadTimeout = bodyTimeout
+	return nil
 }
 
 func listen(p *process, address string, h http.Handler) (*server, error) {
