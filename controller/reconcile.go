@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -45,8 +46,8 @@ type Reconciler struct {
 	conflicts time.Duration
 	// retire is how long a revision stays that is called no more.
 	retire time.Duration
-	// retiring is since when a Configuration is not called any more.
-	retiring sync.Map // types.UID -> time.Time
+	// retiring is since when Configurations of each mesh are not called any more.
+	retiring sync.Map // types.NamespacedName -> map[types.UID]time.Time
 	// written is the status that was last written of each mesh.
 	written sync.Map // types.NamespacedName -> written
 }
@@ -64,6 +65,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err := r.client.Get(ctx, req.NamespacedName, fm); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.written.Delete(req.NamespacedName)
+			r.retiring.Delete(req.NamespacedName)
 			err = nil // the garbage collector does the rest
 		}
 		return ctrl.Result{}, err
@@ -84,6 +86,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if fm.Annotations[desired.AnnotationPaused] == "true" {
 		return ctrl.Result{}, run.report(ctx)
 	}
+	run.retiring = r.retiringOf(req.NamespacedName)
 	// What could not be found out leaves all as it is, the status too.
 	if err := run.reconcile(ctx); err != nil {
 		return ctrl.Result{}, err
@@ -128,6 +131,8 @@ type run struct {
 	// conflicts and failures are objects that could not be applied.
 	conflicts []*conflictError
 	failures  []error
+	// retiring is since when Configurations are not called any more.
+	retiring map[types.UID]time.Time
 	// rest is how soon the mesh is to be looked at again without an event; 0 for
 	// not at all.
 	rest time.Duration
@@ -177,7 +182,7 @@ func (r *run) reconcile(ctx context.Context) error {
 		}
 		if err == nil {
 			r.applied[key(u)] = now
-			r.retiring.Delete(now.GetUID())
+			delete(r.retiring, now.GetUID())
 		}
 		r.failed(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/weftmesh/weft/controller/desired"
 	knativekinds "github.com/weftmesh/weft/internal/kinds"
@@ -32,6 +33,13 @@ func (r *run) halted() map[string]bool {
 	return labels
 }
 
+// retiringOf gives what a mesh's reconciliations, of which there is one at a time,
+// have in common.
+func (r *Reconciler) retiringOf(mesh types.NamespacedName) map[types.UID]time.Time {
+	all, _ := r.retiring.LoadOrStore(mesh, make(map[types.UID]time.Time))
+	return all.(map[types.UID]time.Time)
+}
+
 // retired says whether an object may go that the mesh does not ask for any more.
 // The Configuration of a share of traffic waits until its Service's Route names
 // its revision no more, and for retireAfter then. A controller that starts anew
@@ -46,6 +54,7 @@ func (r *run) retired(ctx context.Context, o *unstructured.Unstructured, wanted 
 		return false, err
 	}
 	if service == nil || !wanted[key(service)] {
+		delete(r.retiring, o.GetUID())
 		return true, nil // nobody calls the function any more
 	}
 	if observed, _, _ := unstructured.NestedInt64(service.Object, "status", "observedGeneration"); observed != service.GetGeneration() {
@@ -56,11 +65,15 @@ func (r *run) retired(ctx context.Context, o *unstructured.Unstructured, wanted 
 	if slices.ContainsFunc(traffic, func(t any) bool { m, _ := t.(map[string]any); return m["revisionName"] == revision }) {
 		return false, nil
 	}
-	since, _ := r.retiring.LoadOrStore(o.GetUID(), time.Now())
-	if rest := r.retire - time.Since(since.(time.Time)); rest > 0 {
+	since, had := r.retiring[o.GetUID()]
+	if !had {
+		since = time.Now()
+		r.retiring[o.GetUID()] = since
+	}
+	if rest := r.retire - time.Since(since); rest > 0 {
 		r.again(rest)
 		return false, nil
 	}
-	r.retiring.Delete(o.GetUID())
+	delete(r.retiring, o.GetUID())
 	return true, nil
 }
