@@ -44,6 +44,9 @@ type Broker struct {
 	// server is ours.
 	lost   chan struct{}
 	ailing atomic.Pointer[error]
+	// fresh are the streams that the watch, which alone uses it, made and has not
+	// looked at since.
+	fresh []string
 
 	// logs opens the log of acknowledged events of a stream; nil for none.
 	logs func(stream string) (*ackLog, error)
@@ -240,6 +243,7 @@ const (
 	codeNotEnabled       = 10076
 	codeInsufficient     = 10023
 	codeStorageExceeded  = 10047
+	codeUpdateFailed     = 10069
 )
 
 // mean translates an error of client or server into what delivery knows.

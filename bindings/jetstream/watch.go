@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -14,6 +15,13 @@ import (
 // held. The watch has subscriptions ask anew once there is a connection again,
 // as the server may have forgotten what they asked for, and makes anew what is
 // not there any more: streams and consumers that were deleted.
+//
+// A server that is no cluster frees the name of a stream or consumer before it
+// is done with deleting it, and its directory last. What is made in between is
+// made in that directory, and loses it: such a stream answers no publish any
+// more, and what it took is gone with the server's next start, as is the stream.
+// So what is missing is made only if it still is after a pause, and a stream that
+// was made is asked whether it has its directory.
 
 const (
 	// mendEvery is the least time between two attempts to make anew what is
@@ -22,6 +30,9 @@ const (
 	// mendWithin bounds each step of an attempt: a request that was on its way
 	// when the connection broke is never answered.
 	mendWithin = 3 * time.Second
+	// deletedWithin is how long the server has to finish a deletion; that of a
+	// stream takes it some milliseconds.
+	deletedWithin = time.Second
 )
 
 // missing says that a stream or consumer was not found.
@@ -90,84 +101,181 @@ func (b *Broker) mendAll(ctx context.Context) {
 	}
 }
 
-// mend makes what is missing.
-func (b *Broker) mend(ctx context.Context) (made bool, err error) {
-	b.declaring.Lock()
-	defer b.declaring.Unlock()
-	for _, one := range []struct {
-		name string
-		make func(context.Context) error
-	}{
-		{b.names.deadStream(), func(ctx context.Context) error { _, err := newDeadLetters(ctx, b); return err }},
-		{b.names.stateStream(), func(ctx context.Context) error { _, err := newState(ctx, b); return err }},
-	} {
-		anew, err := b.mendStream(ctx, one.name, one.make)
-		if err != nil {
-			return made, fmt.Errorf("stream %s: %w", one.name, err)
-		}
-		made = made || anew
+// part is what a Broker has at the server: a stream, with a consumer if it is a
+// queue's.
+type part struct {
+	stream   string
+	consumer string // empty if there is none
+	remake   func(ctx context.Context, lost loss) error
+}
+
+// loss is what is missing of a part.
+type loss string
+
+const (
+	lostNothing  loss = ""
+	lostConsumer loss = "consumer"
+	lostStream   loss = "stream"
+)
+
+// parts lists what there should be. Queues come last: to make one takes the
+// stream of small values.
+func (b *Broker) parts() []part {
+	parts := []part{
+		{stream: b.names.deadStream(), remake: func(ctx context.Context, _ loss) error { _, err := newDeadLetters(ctx, b); return err }},
+		{stream: b.names.stateStream(), remake: func(ctx context.Context, _ loss) error { _, err := newState(ctx, b); return err }},
 	}
 	b.mu.Lock()
-	queues := make([]*queue, 0, len(b.queues))
+	defer b.mu.Unlock()
 	for _, q := range b.queues {
-		queues = append(queues, q)
+		parts = append(parts, part{
+			stream: q.stream, consumer: consumerName,
+			remake: func(ctx context.Context, lost loss) error { return b.remakeQueue(ctx, q, lost) },
+		})
 	}
-	b.mu.Unlock()
-	for _, q := range queues {
-		anew, err := b.mendQueue(ctx, q)
-		if err != nil {
-			return made, fmt.Errorf("queue %s: %w", q.name, err)
+	return parts
+}
+
+// mend makes what is missing.
+func (b *Broker) mend(ctx context.Context) (made bool, err error) {
+	for len(b.fresh) > 0 {
+		if err := b.checkMade(ctx, b.fresh[0]); err != nil {
+			return false, fmt.Errorf("stream %s: %w", b.fresh[0], err)
 		}
-		made = made || anew
+		b.fresh = b.fresh[1:]
+	}
+	missing, err := b.look(ctx, b.parts())
+	if err != nil || len(missing) == 0 {
+		return false, err
+	}
+	if err := pause(ctx, deletedWithin); err != nil {
+		return false, err
+	}
+	made, err = b.remake(ctx, missing)
+	if len(b.fresh) > 0 {
+		b.missing() // to look at them in the next round
+	}
+	return made, err
+}
+
+// look returns the parts of which something is missing.
+func (b *Broker) look(ctx context.Context, parts []part) (missing []part, err error) {
+	for _, p := range parts {
+		lost, err := b.lostOf(ctx, p)
+		if err != nil {
+			return nil, fmt.Errorf("stream %s: %w", p.stream, err)
+		}
+		if lost != lostNothing {
+			missing = append(missing, p)
+		}
+	}
+	return missing, nil
+}
+
+// lostOf says what is missing of a part.
+func (b *Broker) lostOf(ctx context.Context, p part) (loss, error) {
+	ctx, cancel := context.WithTimeout(ctx, mendWithin)
+	defer cancel()
+	stream, err := b.js.Stream(ctx, p.stream)
+	switch {
+	case errors.Is(err, js.ErrStreamNotFound):
+		return lostStream, nil
+	case err != nil || p.consumer == "":
+		return lostNothing, err
+	}
+	if _, err = stream.Consumer(ctx, p.consumer); errors.Is(err, js.ErrConsumerNotFound) {
+		return lostConsumer, nil
+	}
+	return lostNothing, err
+}
+
+// remake makes what is still missing.
+func (b *Broker) remake(ctx context.Context, parts []part) (made bool, err error) {
+	b.declaring.Lock()
+	defer b.declaring.Unlock()
+	for _, p := range parts {
+		lost, err := b.lostOf(ctx, p)
+		if err == nil && lost != lostNothing {
+			err = b.remakeOne(ctx, p, lost)
+		}
+		if err != nil {
+			return made, fmt.Errorf("stream %s: %w", p.stream, err)
+		}
+		made = made || lost != lostNothing
 	}
 	return made, nil
 }
 
-// mendStream makes a stream that is no queue's if it is missing.
-func (b *Broker) mendStream(ctx context.Context, name string, remake func(context.Context) error) (made bool, err error) {
+func (b *Broker) remakeOne(ctx context.Context, p part, lost loss) error {
 	ctx, cancel := context.WithTimeout(ctx, mendWithin)
 	defer cancel()
-	if _, err := b.js.Stream(ctx, name); err == nil || !errors.Is(err, js.ErrStreamNotFound) {
-		return false, err
+	if lost == lostStream {
+		b.fresh = append(b.fresh, p.stream)
 	}
-	if err := remake(ctx); err != nil {
-		return false, err
+	if err := p.remake(ctx, lost); err != nil {
+		return err
 	}
-	b.log.Error("the server had lost a stream, which was made anew", "stream", name)
-	return true, nil
+	b.log.Error("the server had lost what holds events, which was made anew", "stream", p.stream, "lost", string(lost))
+	return nil
 }
 
-// mendQueue makes the stream and the consumer of a queue if they are missing.
-func (b *Broker) mendQueue(ctx context.Context, q *queue) (made bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, mendWithin)
-	defer cancel()
-	stream, err := b.js.Stream(ctx, q.stream)
-	lost := "consumer"
-	switch {
-	case err == nil:
-		if _, err = stream.Consumer(ctx, consumerName); err == nil || !errors.Is(err, js.ErrConsumerNotFound) {
-			return false, err
-		}
-	case errors.Is(err, js.ErrStreamNotFound):
-		lost = "stream"
-	default:
-		return false, err
-	}
-	if lost == "stream" {
+// remakeQueue makes the stream and the consumer of a queue.
+func (b *Broker) remakeQueue(ctx context.Context, q *queue, lost loss) error {
+	if lost == lostStream {
 		// Sequences begin anew, and what is known by the old ones is wrong.
 		if err := b.state.stream.Purge(ctx, js.WithPurgeSubject(b.names.attempts(q.name)+"*")); err != nil {
-			return false, err
+			return err
 		}
 		q.attempts.mu.Lock()
 		clear(q.attempts.known)
 		q.attempts.mu.Unlock()
 		b.clean.forget(q.name)
 	}
-	if _, err := b.declare(ctx, q.name); err != nil {
-		return false, err
+	_, err := b.declare(ctx, q.name)
+	return err
+}
+
+// checkMade deletes a stream that was just made and has lost its directory to
+// the deletion of the one before. The server writes there when a stream is
+// updated, even to what it is. An error is one that does not let it find out;
+// that the server refuses is none.
+func (b *Broker) checkMade(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, mendWithin)
+	defer cancel()
+	stream, err := b.js.Stream(ctx, name)
+	if err == nil {
+		_, err = b.js.UpdateStream(ctx, stream.CachedInfo().Config)
 	}
-	b.log.Error("the server had lost a queue, which was made anew", "queue", q.name, "lost", lost)
-	return true, nil
+	switch {
+	case lacksDirectory(err):
+		b.log.Error("a stream was made before the server was done with deleting it, and is made once more", "stream", name, "error", err.Error())
+		if err = b.js.DeleteStream(ctx, name); errors.Is(err, js.ErrStreamNotFound) {
+			return nil // another process was first
+		}
+		return err
+	case b.nc.IsConnected():
+		return nil
+	}
+	return err
+}
+
+// lacksDirectory tells a stream without a directory from one that cannot be
+// written, whose events are still there.
+func lacksDirectory(err error) bool {
+	var api *js.APIError
+	return errors.As(err, &api) && api.ErrorCode == codeUpdateFailed && strings.Contains(api.Description, "no such file or directory")
+}
+
+// pause waits for d, unless ctx ends before.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Well says why the server cannot take events at present; nil if it can, as far
