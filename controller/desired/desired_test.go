@@ -120,6 +120,7 @@ func TestNames(t *testing.T) {
 		want                   []string
 	}{
 		"Front":      {reason: "the front has that name", mesh: "shop", function: "front", want: []string{"!NamesUnique/NameOfFront"}},
+		"FrontLong":  {reason: "the front has a token by that name", mesh: "a-mesh-with-a-name-that-is-as-long-as-one-can-be-52c", function: "front", want: []string{"!NamesUnique/NameOfFront"}},
 		"Scaler":     {reason: "KEDA finds the front by that name", mesh: "shop", function: "frontScaler", want: []string{"!NamesUnique/NameOfFront"}},
 		"Dispatcher": {reason: "the dispatchers have that name", mesh: "shop", function: "dispatcher", want: []string{"!NamesUnique/NameOfDispatcher"}},
 		"FrontMesh":  {reason: "a mesh shop beside it would have a front of that name", mesh: "shop-front", function: "pack", want: []string{"NamesUnique/NameOfFront"}},
@@ -142,6 +143,25 @@ func TestNames(t *testing.T) {
 				t.Errorf("%s, -want +got:\n%s", c.reason, diff)
 			}
 		})
+	}
+}
+
+// TestOrder: a sidecar finds its components and how to treat them, and a pod all
+// that it mounts.
+func TestOrder(t *testing.T) {
+	rank := make(map[string]int)
+	for i, o := range state(t, compile(t, "functions: [{name: a, image: example.com/app, triggers: [{type: pubsub, component: bus, topic: t}]}]\ncomponents: [{name: bus, type: pubsub.redis}]"), settings(), desired.Found{}).Objects {
+		if _, had := rank[kindOf(o)]; !had {
+			rank[kindOf(o)] = i
+		}
+	}
+	want := []string{"ServiceAccount", "Secret", "ConfigMap", "NetworkPolicy", "Component", "Resiliency", "Service", "Deployment", "ScaledObject", "Subscription"}
+	for i := range want[1:] {
+		first, hasFirst := rank[want[i]]
+		second, hasSecond := rank[want[i+1]]
+		if !hasFirst || !hasSecond || first >= second {
+			t.Errorf("%s (%d, %t) comes before %s (%d, %t)", want[i], first, hasFirst, want[i+1], second, hasSecond)
+		}
 	}
 }
 

@@ -16,7 +16,7 @@ func (b *builder) add(objects ...runtime.Object) {
 // order of kinds: what others refer to comes first, so that a pod finds its
 // ServiceAccount, a sidecar its components and a ScaledObject its target.
 var order = []string{
-	"ServiceAccount", "Secret", "ConfigMap", "NetworkPolicy", "Component", "TriggerAuthentication",
+	"ServiceAccount", "Secret", "ConfigMap", "NetworkPolicy", "Component", "Resiliency", "TriggerAuthentication",
 	"Service", "Configuration", "Deployment", "ScaledObject", "Subscription",
 }
 
