@@ -71,6 +71,9 @@ func shortHash(text string) string {
 func (b *builder) names() {
 	for _, f := range b.plan.Functions {
 		switch {
+		case f.KubeName == RoleFront:
+			b.note(Note{Function: f.Name, Path: at(f, "name"), Type: TypeNamesUnique, Reason: "NameOfFront", Blocking: true,
+				Message: "the front of the mesh has that name and a token by it; rename the function"})
 		case b.frontsName(f):
 			b.note(Note{Function: f.Name, Path: at(f, "name"), Type: TypeNamesUnique, Reason: "NameOfFront", Blocking: true,
 				Message: "the front of the mesh is called " + f.Service + " too; rename the function"})
@@ -100,9 +103,10 @@ func (b *builder) dispatcherName() string {
 	return DispatcherName(b.plan.Name)
 }
 
-// frontsName says whether a Service of the front has the name of f's.
+// frontsName says whether a Service of the front, or its token, has the name of
+// f's. In a mesh with a long name the Service of a function front has another.
 func (b *builder) frontsName(f *mesh.Function) bool {
-	return f.Service == FrontName(b.plan.Name) || f.Service == ScalerName(b.plan.Name)
+	return f.KubeName == RoleFront || f.Service == FrontName(b.plan.Name) || f.Service == ScalerName(b.plan.Name)
 }
 
 // meta of an object that belongs to the mesh, and to f unless it is nil.
