@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/weftmesh/weft/controller/desired"
+	knativekinds "github.com/weftmesh/weft/internal/kinds"
 )
 
 // waits are reasons of a container that waits for somebody to do something.
@@ -57,10 +58,11 @@ var getsStuck = predicate.TypedFuncs[client.Object]{
 	},
 }
 
-// reasonOf is why a pod with a place in a mesh is stuck.
+// reasonOf is why a pod with a place in a mesh, and not in a Service of Knative's,
+// is stuck.
 func reasonOf(o client.Object) string {
 	pod, ok := o.(*corev1.Pod)
-	if !ok || pod.Labels[desired.LabelRole] == "" {
+	if !ok || pod.Labels[desired.LabelRole] == "" || pod.Labels[knativekinds.LabelService] != "" {
 		return ""
 	}
 	reason, _ := stuck(pod)

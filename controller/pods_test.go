@@ -4,7 +4,32 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/weftmesh/weft/controller/desired"
+	knativekinds "github.com/weftmesh/weft/internal/kinds"
 )
+
+// TestReasonOf: a pod of Knative's is no reason to look at a mesh.
+func TestReasonOf(t *testing.T) {
+	for name, tc := range map[string]struct {
+		reason, want string
+		labels       map[string]string
+	}{
+		"Front":   {"it is the mesh's", "ErrImagePull", map[string]string{desired.LabelRole: desired.RoleFront}},
+		"Knative": {"Knative's Service says how it is", "", map[string]string{desired.LabelRole: desired.RoleFunction, knativekinds.LabelService: "shop-pack"}},
+		"Others":  {"it has no place in a mesh", "", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Labels: tc.labels}, Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{
+				{Name: "a", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull"}}},
+			}}}
+			if got := reasonOf(pod); got != tc.want {
+				t.Errorf("%s: %q", tc.reason, got)
+			}
+		})
+	}
+}
 
 // TestStuck looks at pods as the cache keeps them.
 func TestStuck(t *testing.T) {
