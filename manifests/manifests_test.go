@@ -2,8 +2,10 @@ package manifests_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -202,3 +204,27 @@ spec:
     circuitBreaker: {failureThreshold: 5}
     access: {rules: [{service: pricing, function: quote, allow: "caller == 'a'"}]}
 `
+
+// The NATS server that is installed is of the version that everything is tested
+// with, and stays that.
+func TestNATSVersion(t *testing.T) {
+	module, err := os.ReadFile(filepath.Join("..", "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	version := regexp.MustCompile(`github.com/nats-io/nats-server/v2 v(\d+\.\d+)\.`).FindSubmatch(module)
+	if version == nil {
+		t.Fatal("go.mod names no NATS server")
+	}
+	for file, line := range map[string]string{
+		"overlays/nats/nats.yaml": "image: nats:%s-alpine\n", "chart/values.yaml": "nats: nats:%s-alpine\n",
+	} {
+		text, err := os.ReadFile(filepath.FromSlash(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := fmt.Sprintf(line, version[1]); !strings.Contains(string(text), want) {
+			t.Errorf("%s has no %s", file, want)
+		}
+	}
+}
