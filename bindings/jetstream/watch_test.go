@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -56,76 +55,15 @@ func hasDirectory(dir, stream string) bool {
 	return err == nil
 }
 
-// Streams are deleted while events are published, which tells the Broker of it
-// long before the server is done: what is made anew takes events, and keeps them.
-func TestDeletedWhilePublishing(t *testing.T) {
-	const queues, others = 6, 60 // consumers of others make a deletion long
-	nc, dir := atServer(t)
-	opts := Options{Namespace: "default", Mesh: "shop", Logger: slog.New(slog.DiscardHandler)}
-	b, err := Connect(t.Context(), nc, opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = b.Close() })
-	var deleted, published sync.WaitGroup
-	start, stop := make(chan struct{}), make(chan struct{})
-	for i := range queues {
-		queue := fmt.Sprint("q", i)
-		if err := b.Declare(t.Context(), queue); err != nil {
-			t.Fatal(err)
-		}
-		conn, err := nats.Connect(nc.ConnectedUrl())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(conn.Close)
-		j, err := js.New(conn)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for n := range others {
-			if _, err := j.CreateConsumer(t.Context(), b.names.queueStream(queue), js.ConsumerConfig{Durable: fmt.Sprint("other", n)}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		deleted.Go(func() {
-			<-start
-			if err := j.DeleteStream(t.Context(), b.names.queueStream(queue)); err != nil {
-				t.Error(err)
-			}
-		})
-		published.Go(func() {
-			for n := 0; ; n++ {
-				select {
-				case <-stop:
-					until(t, b, queue, "last")
-					return
-				default:
-					until(t, b, queue, fmt.Sprint(n))
-				}
-			}
-		})
-	}
-	close(start)
-	deleted.Wait()
-	close(stop)
-	published.Wait()
-	for i := range queues {
-		if stream := b.names.queueStream(fmt.Sprint("q", i)); !hasDirectory(dir, stream) {
-			t.Errorf("stream %s is not on the disk", stream)
-		}
-	}
-}
-
-// A stream that was made too early lost its directory to the deletion: it is
-// found out, and made once more.
-func TestMadeTooEarly(t *testing.T) {
-	nc, dir := atServer(t)
+// unwatched is a Broker without a watch, with one queue, q: the test does the
+// rounds.
+func unwatched(t *testing.T, nc *nats.Conn) *Broker {
+	t.Helper()
 	opts, err := Options{Namespace: "default", Mesh: "shop", Logger: slog.New(slog.DiscardHandler)}.withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := newBroker(t.Context(), nc, opts, nil, nil) // no watch: the test does its rounds
+	b, err := newBroker(t.Context(), nc, opts, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,6 +71,55 @@ func TestMadeTooEarly(t *testing.T) {
 	if err := b.Declare(t.Context(), "q"); err != nil {
 		t.Fatal(err)
 	}
+	return b
+}
+
+// A loss is seen long before the server is done with deleting: what is made anew
+// is not what the server then removes.
+func TestSeenInTheMiddleOfADeletion(t *testing.T) {
+	const others = 300 // consumers of others make a deletion long
+	nc, dir := atServer(t)
+	b := unwatched(t, nc)
+	stream := b.names.queueStream("q")
+	other, err := nats.Connect(nc.ConnectedUrl())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(other.Close)
+	j, err := js.New(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range others {
+		if _, err := j.CreateConsumer(t.Context(), stream, js.ConsumerConfig{Durable: fmt.Sprint("other", n)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deleted := make(chan error, 1)
+	go func() { deleted <- j.DeleteStream(t.Context(), stream) }()
+	for {
+		made, err := b.mend(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if made {
+			break
+		}
+	}
+	if err := <-deleted; err != nil {
+		t.Fatal(err)
+	}
+	until(t, b, "q", "1")
+	if !hasDirectory(dir, stream) {
+		t.Error("it is not on the disk")
+	}
+}
+
+// A stream that was made too early lost its directory to the deletion: it is
+// found out, and made once more.
+func TestMadeTooEarly(t *testing.T) {
+	nc, dir := atServer(t)
+	b := unwatched(t, nc)
 	stream := b.names.queueStream("q")
 	if err := b.js.DeleteStream(t.Context(), stream); err != nil {
 		t.Fatal(err)
