@@ -45,10 +45,16 @@ type eventRates struct {
 	Weft      float64 `json:"weft_rps"`
 	Framework float64 `json:"functions_framework_rps"`
 	FuncGo    float64 `json:"func_go_rps"`
-	Ratios    struct {
+	// NetHTTP reads the same requests with net/http, and makes no event of them.
+	NetHTTP float64 `json:"net_http_rps"`
+	Ratios  struct {
 		Framework float64 `json:"functions_framework"`
 		FuncGo    float64 `json:"func_go"`
+		// What net/http alone has of the two: more than that there is not to gain.
+		NetHTTPFramework float64 `json:"net_http_of_functions_framework"`
+		NetHTTPFuncGo    float64 `json:"net_http_of_func_go"`
 	} `json:"ratios"`
+	NetHTTPUS   float64 `json:"net_http_cpu_us"`
 	WeftUS      float64 `json:"weft_cpu_us"`
 	FrameworkUS float64 `json:"functions_framework_cpu_us"`
 	FuncGoUS    float64 `json:"func_go_cpu_us"`
@@ -85,6 +91,7 @@ const connections = 32
 type hosts struct {
 	bare, weft, knative, framework, behind *hosted
 	weftEvents, frameworkEvents, funcgo    *hosted
+	bareEvents                             *hosted
 }
 
 func measureHosts(ctx context.Context, b *bench) (r building, err error) {
@@ -116,7 +123,7 @@ func measureHosts(ctx context.Context, b *bench) (r building, err error) {
 }
 
 func (h *hosts) all() []*hosted {
-	all := []*hosted{h.bare, h.weft, h.knative, h.framework, h.behind, h.weftEvents, h.frameworkEvents, h.funcgo}
+	all := []*hosted{h.bare, h.weft, h.knative, h.framework, h.behind, h.weftEvents, h.frameworkEvents, h.funcgo, h.bareEvents}
 	return slices.DeleteFunc(all, func(s *hosted) bool { return s == nil })
 }
 
@@ -130,11 +137,13 @@ func (h *hosts) stop() (err error) {
 func (h *hosts) figures(r *building) {
 	r.HTTP = httpRates{Weft: h.weft.rate(), NetHTTP: h.bare.rate(), Func: h.knative.rate(), Ratio: ratio(h.weft, h.bare),
 		WeftUS: h.weft.cost(), NetHTTPUS: h.bare.cost(), FuncUS: h.knative.cost()}
-	r.CloudEvents = eventRates{Weft: h.weftEvents.rate(), Framework: h.frameworkEvents.rate(), FuncGo: h.funcgo.rate(),
-		WeftUS: h.weftEvents.cost(), FrameworkUS: h.frameworkEvents.cost(), FuncGoUS: h.funcgo.cost(),
+	r.CloudEvents = eventRates{Weft: h.weftEvents.rate(), Framework: h.frameworkEvents.rate(), FuncGo: h.funcgo.rate(), NetHTTP: h.bareEvents.rate(),
+		WeftUS: h.weftEvents.cost(), NetHTTPUS: h.bareEvents.cost(), FrameworkUS: h.frameworkEvents.cost(), FuncGoUS: h.funcgo.cost(),
 		WeftLost: h.weftEvents.lost, FrameworkLost: h.frameworkEvents.lost, FuncGoLost: h.funcgo.lost}
 	r.CloudEvents.Ratios.Framework = ratio(h.weftEvents, h.frameworkEvents)
 	r.CloudEvents.Ratios.FuncGo = ratio(h.weftEvents, h.funcgo)
+	r.CloudEvents.Ratios.NetHTTPFramework = ratio(h.bareEvents, h.frameworkEvents)
+	r.CloudEvents.Ratios.NetHTTPFuncGo = ratio(h.bareEvents, h.funcgo)
 	r.Framework = behindHost{Alone: h.framework.rate(), Behind: h.behind.rate(), Ratio: ratio(h.behind, h.framework),
 		AloneUS: h.framework.cost(), BehindUS: h.behind.cost()}
 }
@@ -158,6 +167,7 @@ func startHosts(ctx context.Context, b *bench) (*hosts, error) {
 		{&h.weftEvents, at + "weft", "event", 204, eventRequest},
 		{&h.frameworkEvents, at + "framework", "event", 200, eventRequest},
 		{&h.funcgo, at + "funcgo", "event", 200, eventRequest},
+		{&h.bareEvents, at + "nethttp", "event", 204, eventRequest},
 	}
 	var requests []builder.Request
 	for _, p := range places {

@@ -28,8 +28,10 @@ func (r *building) rows(row func(name string, value float64, unit string, most b
 	us("Knative func's form in the host", r.HTTP.FuncUS)
 	row("host, CloudEvents", r.CloudEvents.Weft, "/s", false, 0,
 		fmt.Sprintf("%g /s (functions-framework-go), %g /s (func-go)", r.CloudEvents.Framework, r.CloudEvents.FuncGo), "")
-	row("  of functions-framework-go", r.CloudEvents.Ratios.Framework, "x", false, 1.3, "", "")
-	row("  of func-go", r.CloudEvents.Ratios.FuncGo, "x", false, 1.3, "", "")
+	bare := func(of float64) string { return fmt.Sprintf("%g x (bare net/http, no event made)", of) }
+	row("  of functions-framework-go", r.CloudEvents.Ratios.Framework, "x", false, 1.3, bare(r.CloudEvents.Ratios.NetHTTPFramework), "")
+	row("  of func-go", r.CloudEvents.Ratios.FuncGo, "x", false, 1.3, bare(r.CloudEvents.Ratios.NetHTTPFuncGo), "")
+	us("bare net/http", r.CloudEvents.NetHTTPUS)
 	us("host", r.CloudEvents.WeftUS)
 	us("functions-framework-go", r.CloudEvents.FrameworkUS)
 	us("func-go", r.CloudEvents.FuncGoUS)

@@ -77,11 +77,11 @@ func TestHostFigures(t *testing.T) {
 		return s
 	}
 	h := &hosts{bare: of(100, 1000, 1000), weft: of(90, 800, 950), knative: of(1), framework: of(1000), behind: of(500),
-		weftEvents: of(900), frameworkEvents: of(600), funcgo: of(450)}
+		weftEvents: of(900), frameworkEvents: of(600), funcgo: of(450), bareEvents: of(1200)}
 	var r building
 	h.figures(&r)
 	if r.HTTP.Ratio != 0.9 || r.HTTP.Weft != 800 || r.HTTP.NetHTTPUS != 1000 || r.Framework.Ratio != 0.5 ||
-		r.CloudEvents.Ratios.Framework != 1.5 || r.CloudEvents.Ratios.FuncGo != 2 {
+		r.CloudEvents.Ratios.Framework != 1.5 || r.CloudEvents.Ratios.FuncGo != 2 || r.CloudEvents.Ratios.NetHTTPFramework != 2 {
 		t.Errorf("%+v", r)
 	}
 	b, err := json.Marshal(report{Builder: r})
