@@ -33,10 +33,14 @@ const AnnotationApplied = "weft.dev/applied"
 // first.
 const versionOfNone = "1"
 
-// conflictError says that an object's name is taken by someone else.
+// conflictError says that an object's name is taken by someone else; without an
+// owner, that what had the name is still being cleared away.
 type conflictError struct{ kind, name, owner string }
 
 func (e *conflictError) Error() string {
+	if e.owner == "" {
+		return fmt.Sprintf("%s %s was deleted and is still being cleared away; it is made after that", e.kind, e.name)
+	}
 	return fmt.Sprintf("%s %s is there and belongs to %s: Weft leaves it alone; delete or rename it, or rename the mesh", e.kind, e.name, e.owner)
 }
 

@@ -59,6 +59,8 @@ type Options struct {
 	conflicts time.Duration
 	// retire is retireAfter if zero.
 	retire time.Duration
+	// clear is clearAfter if zero.
+	clear time.Duration
 	// fresh is knativeFresh if zero.
 	fresh time.Duration
 }
@@ -77,6 +79,9 @@ func New(cfg *rest.Config, o Options) (manager.Manager, error) {
 	}
 	if o.retire == 0 {
 		o.retire = retireAfter
+	}
+	if o.clear == 0 {
+		o.clear = clearAfter
 	}
 	if o.fresh == 0 {
 		o.fresh = knativeFresh
@@ -121,7 +126,7 @@ func New(cfg *rest.Config, o Options) (manager.Manager, error) {
 		client: mgr.GetClient(), direct: mgr.GetAPIReader(), recorder: mgr.GetEventRecorder("weft-controller"),
 		installed: &installed{watched: make(map[schema.GroupVersionKind]bool), mapper: mgr.GetRESTMapper()},
 		knative:   &knative{reader: mgr.GetAPIReader(), fresh: o.fresh},
-		settings:  o.Settings, log: o.Logger, conflicts: o.conflicts, retire: o.retire,
+		settings:  o.Settings, log: o.Logger, conflicts: o.conflicts, retire: o.retire, clear: o.clear,
 	}
 	c, err := controller.New("functionmesh", mgr, controller.Options{
 		Reconciler:            r,

@@ -48,6 +48,10 @@ type Reconciler struct {
 	retire time.Duration
 	// retiring is since when Configurations of each mesh are not called any more.
 	retiring sync.Map // types.NamespacedName -> map[types.UID]time.Time
+	// clear is how long the name of a deleted Service stays free.
+	clear time.Duration
+	// clearing is when revisions of deleted Services of each mesh were last seen.
+	clearing sync.Map // types.NamespacedName -> map[string]time.Time
 	// written is the status that was last written of each mesh.
 	written sync.Map // types.NamespacedName -> written
 }
@@ -66,6 +70,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		if apierrors.IsNotFound(err) {
 			r.written.Delete(req.NamespacedName)
 			r.retiring.Delete(req.NamespacedName)
+			r.clearing.Delete(req.NamespacedName)
 			err = nil // the garbage collector does the rest
 		}
 		return ctrl.Result{}, err
@@ -86,7 +91,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if fm.Annotations[desired.AnnotationPaused] == "true" {
 		return ctrl.Result{}, run.report(ctx)
 	}
-	run.retiring = r.retiringOf(req.NamespacedName)
+	run.retiring, run.clearing = r.retiringOf(req.NamespacedName), r.clearingOf(req.NamespacedName)
 	// What could not be found out leaves all as it is, the status too.
 	if err := run.reconcile(ctx); err != nil {
 		return ctrl.Result{}, err
@@ -133,6 +138,8 @@ type run struct {
 	failures  []error
 	// retiring is since when Configurations are not called any more.
 	retiring map[types.UID]time.Time
+	// clearing is when revisions of deleted Services were last seen, by Service.
+	clearing map[string]time.Time
 	// rest is how soon the mesh is to be looked at again without an event; 0 for
 	// not at all.
 	rest time.Duration
@@ -169,6 +176,16 @@ func (r *run) reconcile(ctx context.Context) error {
 			return err
 		}
 		wanted[key(u)] = true
+		if u.GroupVersionKind() == kindKnativeService.GroupVersionKind {
+			free, err := r.cleared(ctx, u)
+			if err != nil {
+				return err
+			}
+			if !free {
+				r.failed(&conflictError{kind: u.GetKind(), name: u.GetName()})
+				continue
+			}
+		}
 		var complete func(live *unstructured.Unstructured)
 		if isTokens(u, r.plan) {
 			complete = func(live *unstructured.Unstructured) { fillTokens(r.plan, u, live) }
