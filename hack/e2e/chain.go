@@ -15,7 +15,11 @@ import (
 const (
 	chain = "e2e-chain"
 	// wakeRounds are how often each chain is woken; the median counts.
-	wakeRounds = 3
+	wakeRounds = 5
+	// wakeShift is by how much a round begins later than the one before, within a
+	// second: a kubelet looks once a second which containers have started, and the
+	// pods of the round before went at such a look. Calls come at any time.
+	wakeShift = 370 * time.Millisecond
 	// wakeShare is the most that the mesh's chain may take of what the plain one
 	// takes.
 	wakeShare = 0.6
@@ -101,6 +105,9 @@ func wakeChain(ctx context.Context, e *env) error {
 			if err := e.asleep(ctx, chain, "app=e2e-plain"); err != nil {
 				return err
 			}
+			if err := pause(ctx, time.Duration(round)*wakeShift%time.Second); err != nil {
+				return err
+			}
 			if len(woven) == round {
 				id := fmt.Sprintf("%s-%d", e.prefix("chain"), round)
 				a, err := e.collector.call(ctx, "http://"+chain+"-front/first", "chain/"+id, fmt.Sprintf(`{"id":%q}`, id))
@@ -127,6 +134,15 @@ func wakeChain(ctx context.Context, e *env) error {
 		return fmt.Errorf("the chain woke in %.2f s, plain services in %.2f s: more than %g of it", a, b, wakeShare)
 	}
 	return nil
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 func tidyChain(ctx context.Context, e *env) error {

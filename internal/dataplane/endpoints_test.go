@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/weftmesh/weft/api/v1beta1"
 	"github.com/weftmesh/weft/mesh"
@@ -48,5 +49,37 @@ func TestWaitsForTheFunctionItself(t *testing.T) {
 				t.Errorf("%s: awake after %d questions, want %d", tc.reason, n, refusals+1)
 			}
 		})
+	}
+}
+
+// Functions that are woken ahead of their events take turns, the first at once;
+// one that is called does not wait for its turn.
+func TestPrewarmTakesTurns(t *testing.T) {
+	asked := make(chan string, 10)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked <- r.URL.Path
+	}))
+	defer server.Close()
+	var functions []*mesh.Function
+	for _, name := range []string{"first", "second", "third"} {
+		functions = append(functions, &mesh.Function{Name: name, Spec: &v1beta1.Function{
+			ReadinessProbe: &v1beta1.Probe{HTTPGet: v1beta1.HTTPGet{Path: "/" + name}},
+		}})
+	}
+	s := newServices(&mesh.Plan{Functions: functions}, nil, func(*mesh.Function) string { return server.URL }, nil, nil)
+	s.pace = time.Hour
+	for _, f := range functions {
+		s.Prewarm(f)
+	}
+	if got := <-asked; got != "/first" {
+		t.Errorf("%s was woken, want the first", got)
+	}
+	e, err := s.Acquire(t.Context(), functions[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Release(false)
+	if got := <-asked; got != "/third" || len(asked) > 0 {
+		t.Errorf("%s was woken, and %d more, want the third alone: it is called", got, len(asked))
 	}
 }
