@@ -71,6 +71,8 @@ type service struct {
 	fresh time.Time
 	// waking is the attempt that is under way; nil if none is.
 	waking *attempt
+	// awaits says that it has a turn to be woken ahead.
+	awaits bool
 }
 
 // attempt to wake a function. err is why it failed, known when done is closed.
@@ -132,32 +134,43 @@ func (s *services) Acquire(ctx context.Context, f *mesh.Function) (delivery.Endp
 // is woken at once all the same.
 const pace = 150 * time.Millisecond
 
-// Prewarm implements delivery.Endpoints.
+// Prewarm implements delivery.Endpoints. A function has one turn at a time, however
+// many calls ask for it.
 func (s *services) Prewarm(f *mesh.Function) {
 	svc := s.byName[f]
-	if svc == nil || !svc.wakes || svc.isAwake() {
+	if svc == nil || !svc.wakes || !svc.await() {
 		return
 	}
 	s.mu.Lock()
 	now := time.Now()
-	turn := s.turn
-	if turn.Before(now) {
-		turn = now
-	}
-	s.turn = turn.Add(s.pace)
+	wait := max(s.turn.Sub(now), 0)
+	s.turn = now.Add(wait + s.pace)
 	s.mu.Unlock()
-	if wait := turn.Sub(now); wait > 0 {
-		time.AfterFunc(wait, func() { svc.wake() })
+	if wait == 0 {
+		svc.comes()
 		return
 	}
-	svc.wake()
+	time.AfterFunc(wait, svc.comes)
 }
 
-// isAwake says whether the function is awake, or being woken.
-func (s *service) isAwake() bool {
+// await says whether the function is to have a turn: not if it is awake, is being
+// woken or has one.
+func (s *service) await() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.waking != nil || time.Now().Before(s.fresh)
+	if s.awaits || s.waking != nil || time.Now().Before(s.fresh) {
+		return false
+	}
+	s.awaits = true
+	return true
+}
+
+// comes is the function's turn.
+func (s *service) comes() {
+	s.mu.Lock()
+	s.awaits = false
+	s.mu.Unlock()
+	s.wake()
 }
 
 // RoundTrip implements http.RoundTripper. Where nobody can have got the request it

@@ -71,6 +71,14 @@ func TestPrewarmTakesTurns(t *testing.T) {
 	for _, f := range functions {
 		s.Prewarm(f)
 	}
+	last := s.turn
+	for range 1000 { // events that come meanwhile
+		s.Prewarm(functions[1])
+		s.Prewarm(functions[2])
+	}
+	if s.turn != last {
+		t.Errorf("who has a turn got another: the next comes %v later", s.turn.Sub(last))
+	}
 	if got := <-asked; got != "/first" {
 		t.Errorf("%s was woken, want the first", got)
 	}
